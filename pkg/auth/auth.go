@@ -1,0 +1,66 @@
+// Package auth knows who is calling: accounts, passwords, access tokens and
+// refresh tokens. It knows neither HTTP nor SQL.
+package auth
+
+import (
+	"context"
+	"time"
+)
+
+// Role is what an account may do.
+type Role string
+
+// The roles.
+const (
+	RoleUser  Role = "USER"
+	RoleAdmin Role = "ADMIN"
+)
+
+// User is an account.
+type User struct {
+	// ID is text: an external issuer's subject need not be a UUID.
+	ID           string    `json:"id"`
+	Email        string    `json:"email"`    // stored in lower case
+	Username     string    `json:"username"` // unique in any case
+	Role         Role      `json:"role"`
+	PasswordHash string    `json:"-"`
+	CreatedAt    time.Time `json:"createdAt"`
+	UpdatedAt    time.Time `json:"updatedAt"`
+}
+
+// RefreshToken is one link of a family: a login and all that was rotated from
+// it. The token itself is never stored.
+type RefreshToken struct {
+	ID       string
+	FamilyID string
+	UserID   string
+	// Hash is the hex SHA-256 of the token.
+	Hash      string
+	ExpiresAt time.Time
+	// UsedAt is when the token was rotated, RevokedAt when its family ended.
+	UsedAt    *time.Time
+	RevokedAt *time.Time
+	CreatedAt time.Time
+}
+
+// Store keeps accounts and refresh tokens. A database that is away is
+// problem.Unavailable.
+type Store interface {
+	// CreateUser is problem.AlreadyExists, with a Field for "/email" or
+	// "/username", if one of them is taken in any case.
+	CreateUser(ctx context.Context, user User) error
+	// User is problem.NotFound for an unknown id.
+	User(ctx context.Context, id string) (User, error)
+	// UserByLogin finds by username or email in any case, else problem.NotFound.
+	UserByLogin(ctx context.Context, login string) (User, error)
+	AddRefreshToken(ctx context.Context, token RefreshToken) error
+	// RotateRefreshToken marks the token with this hash used and adds next with
+	// the same FamilyID and UserID, atomically, and returns next as stored. A
+	// hash that is unknown, expired or revoked is problem.InvalidCredentials;
+	// so is a used one, whose whole family is revoked first. Of two callers
+	// with the same token at the same time at most one succeeds.
+	RotateRefreshToken(ctx context.Context, hash string, next RefreshToken, now time.Time) (RefreshToken, error)
+	// RevokeFamily ends the family of the token with this hash. An unknown hash
+	// is no error.
+	RevokeFamily(ctx context.Context, hash string, now time.Time) error
+}

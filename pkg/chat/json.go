@@ -1,0 +1,56 @@
+package chat
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+)
+
+// Failure is why an answer ended early, in the words of stream_error.
+type Failure struct {
+	Code      string         `json:"code"`
+	Message   string         `json:"message"`
+	Details   map[string]any `json:"details,omitempty"`
+	Retryable bool           `json:"retryable"`
+}
+
+// Value stores the failure as JSON.
+func (f Failure) Value() (driver.Value, error) { return toJSON(f) }
+
+// Scan reads what Value stored.
+func (f *Failure) Scan(stored any) error { return fromJSON(stored, f) }
+
+// Metadata is what else is known of a message: JSON values by name.
+type Metadata map[string]any
+
+// Value stores the metadata as JSON, NULL for none.
+func (m Metadata) Value() (driver.Value, error) {
+	if len(m) == 0 {
+		return nil, nil //nolint:nilnil // NULL is nil in database/sql
+	}
+	return toJSON(m)
+}
+
+// Scan reads what Value stored.
+func (m *Metadata) Scan(stored any) error { return fromJSON(stored, m) }
+
+func toJSON(v any) (driver.Value, error) {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return string(text), nil
+}
+
+func fromJSON(stored, into any) error {
+	switch text := stored.(type) {
+	case nil:
+		return nil
+	case string:
+		return json.Unmarshal([]byte(text), into)
+	case []byte:
+		return json.Unmarshal(text, into)
+	default:
+		return fmt.Errorf("chat: stored JSON is a %T", stored)
+	}
+}

@@ -1,0 +1,109 @@
+package chat
+
+import "time"
+
+// Role is who speaks.
+type Role string
+
+// The roles.
+const (
+	RoleSystem    Role = "system"
+	RoleUser      Role = "user"
+	RoleAssistant Role = "assistant"
+)
+
+// Status is how far a message is. All but Streaming are final.
+type Status string
+
+// The statuses.
+const (
+	StatusStreaming   Status = "streaming"   // being made
+	StatusComplete    Status = "complete"    // whole
+	StatusStopped     Status = "stopped"     // ended early by its owner
+	StatusFailed      Status = "failed"      // ended early by the provider
+	StatusInterrupted Status = "interrupted" // ended early by our server
+)
+
+// Reasons of an answer's end, as the stream tells them.
+const (
+	FinishStop          = "stop"
+	FinishLength        = "length"
+	FinishContentFilter = "content_filter"
+	FinishStopped       = "stopped"
+)
+
+// Message is one turn: a question of a user or an answer of a model.
+type Message struct {
+	ID             string `json:"id"`
+	ConversationID string `json:"conversationId"`
+	// Seq is the position in the conversation: strictly increasing, unique.
+	Seq       int64  `json:"seq"`
+	Role      Role   `json:"role"`
+	Content   string `json:"content"`
+	Reasoning string `json:"reasoning,omitempty"`
+	Status    Status `json:"status"`
+	// ModelID is the model that answers; empty for questions.
+	ModelID          string `json:"modelId,omitempty"`
+	FinishReason     string `json:"finishReason,omitempty"`
+	PromptTokens     int    `json:"promptTokens"`
+	CompletionTokens int    `json:"completionTokens"`
+	// TokensUsed is the sum that the provider told.
+	TokensUsed int `json:"tokensUsed"`
+	// Cost is an exact decimal in USD; nil while nobody has told it.
+	Cost *string `json:"cost"`
+	// GenerationID is the provider's name for the generation.
+	GenerationID string `json:"generationId,omitempty"`
+	// Error says why a failed or interrupted answer ended.
+	Error    *Failure `json:"error,omitempty"`
+	Metadata Metadata `json:"metadata,omitempty"`
+	// QuestionID is the message that an answer answers.
+	QuestionID string `json:"questionId,omitempty"`
+	// Replaces is the answer that this one supersedes once it stands.
+	Replaces string `json:"-"`
+	// SupersededBy is the version that stands in this message's place.
+	SupersededBy string `json:"supersededBy,omitempty"`
+	// Attempt counts the streams of an answer; it is the first part of an
+	// event's id. A question has none.
+	Attempt int `json:"attempt,omitempty"`
+	// LastEventSeq is the number of the last event of the stream so far.
+	LastEventSeq int `json:"lastEventSeq,omitempty"`
+	// Marks tells how the text was cut into events; see [Outline].
+	Marks []byte `json:"-"`
+	// Owner is the instance that makes the answer.
+	Owner string `json:"-"`
+	// IdempotencyKey and RequestHash recognise a request that is sent again.
+	// They stand on the answer; an empty key means none.
+	IdempotencyKey string    `json:"-"`
+	RequestHash    string    `json:"-"`
+	CreatedAt      time.Time `json:"createdAt"`
+	UpdatedAt      time.Time `json:"updatedAt"`
+}
+
+// Order is the direction of a page of messages.
+type Order string
+
+// The orders.
+const (
+	NewestFirst Order = "desc"
+	OldestFirst Order = "asc"
+)
+
+// MessageQuery asks for messages of one conversation by position. It returns
+// at most Limit messages with After < seq < Before, in Order, superseded ones
+// left out. A zero Before is no bound.
+type MessageQuery struct {
+	After  int64
+	Before int64
+	Order  Order
+	Limit  int
+}
+
+// MessagePage is one page of a conversation and the way to its neighbours.
+type MessagePage struct {
+	Data []Message `json:"data"`
+	// NextCursor continues in the page's order, PrevCursor goes against it.
+	NextCursor *string `json:"nextCursor"`
+	PrevCursor *string `json:"prevCursor"`
+	// HasMore tells whether anything follows in the page's order now.
+	HasMore bool `json:"hasMore"`
+}

@@ -1,0 +1,65 @@
+package chat
+
+import (
+	"context"
+	"iter"
+)
+
+// Provider makes answers: one server that language models are reached through.
+// Implementations are safe for concurrent use.
+type Provider interface {
+	// Complete asks for an answer and yields it piece by piece. Cancelling ctx
+	// closes the connection to the provider. The sequence ends after a Delta
+	// with a FinishReason and, if the provider tells it, one with Usage; or
+	// with one error, which is a *problem.Error of an Upstream kind (or
+	// the cause of ctx). An end without a finish reason is an error.
+	// Text is always valid UTF-8: a rune that arrives in two pieces is yielded
+	// whole.
+	Complete(ctx context.Context, request Request) iter.Seq2[Delta, error]
+}
+
+// Providers finds a provider by the name that [Model].Provider holds.
+type Providers map[string]Provider
+
+// Request is what a provider is asked.
+type Request struct {
+	// ModelID is the provider's name for the model.
+	ModelID  string
+	Messages []Turn
+	// Temperature and MaxTokens are left to the provider when nil.
+	Temperature *float64
+	MaxTokens   *int
+	// Session groups the requests of one conversation, so that a provider can
+	// reuse what it has cached; empty for none.
+	Session string
+}
+
+// Turn is one message of the history that a model is shown.
+type Turn struct {
+	Role    Role
+	Content string
+}
+
+// Delta is one piece of an answer. Only what is told is set.
+type Delta struct {
+	Text      string
+	Reasoning string
+	// GenerationID is the provider's name for the generation; it comes first.
+	GenerationID string
+	// Model is the model that answers, if it is told.
+	Model string
+	// FinishReason is one of FinishStop, FinishLength, FinishContentFilter or
+	// another word of the provider.
+	FinishReason string
+	Usage        *Usage
+}
+
+// Usage is what an answer took.
+type Usage struct {
+	PromptTokens     int `json:"promptTokens"`
+	CompletionTokens int `json:"completionTokens"`
+	ReasoningTokens  int `json:"reasoningTokens"`
+	TotalTokens      int `json:"totalTokens"`
+	// Cost is an exact decimal in USD; nil when the provider does not tell.
+	Cost *string `json:"-"`
+}

@@ -1,0 +1,102 @@
+package chat
+
+import (
+	"context"
+	"time"
+)
+
+// ConversationStore keeps conversations. Ownership is part of every query: a
+// conversation of somebody else is problem.NotFound, as if it did not exist.
+// A database that is away is problem.Unavailable.
+type ConversationStore interface {
+	CreateConversation(ctx context.Context, conversation Conversation) error
+	Conversation(ctx context.Context, userID, id string) (Conversation, error)
+	// Conversations returns a page and the number of all that match.
+	Conversations(ctx context.Context, userID string, query ConversationQuery) ([]Conversation, int64, error)
+	// UpdateConversation applies the patch, moves UpdatedAt to now and returns
+	// the conversation as it is then.
+	UpdateConversation(ctx context.Context, userID, id string, patch ConversationPatch, now time.Time) (Conversation, error)
+	// DeleteConversation deletes it with everything in it.
+	DeleteConversation(ctx context.Context, userID, id string) error
+}
+
+// MessageStore reads messages, with the ownership rule of ConversationStore.
+type MessageStore interface {
+	// Message returns one message, superseded or not.
+	Message(ctx context.Context, userID, id string) (Message, error)
+	// Messages returns the messages of a conversation that the query asks for.
+	Messages(ctx context.Context, userID, conversationID string, query MessageQuery) ([]Message, error)
+}
+
+// ModelStore keeps the catalogue.
+type ModelStore interface {
+	// Models returns the whole catalogue, ordered by id.
+	Models(ctx context.Context) ([]Model, error)
+}
+
+// GenerationStore keeps answers while they are made.
+type GenerationStore interface {
+	// BeginAnswer gives question and answer their positions and commits both,
+	// with the conversation's counters, in one transaction; see Beginning.
+	//
+	// If the conversation holds an answer with the same IdempotencyKey already,
+	// nothing is written: with the same RequestHash that answer and its question
+	// are returned with Begun.Replayed set, with another one it is
+	// problem.KeyReused. Else an answer that is still streaming is
+	// problem.GenerationRunning with detail "messageId", and a LastSeq older
+	// than the conversation's is problem.StaleConversation with details
+	// "lastSeq" and "missed" (the []Message after it, oldest first, at most
+	// MissedLimit). Replaces of an answer that is not the newest one that
+	// stands is problem.Conflict. All of it holds under a race, by constraints.
+	BeginAnswer(ctx context.Context, beginning Beginning) (Begun, error)
+	// History returns the newest messages of a conversation before a position,
+	// oldest first: those that stand, have a text and are not streaming.
+	History(ctx context.Context, conversationID string, before int64, limit int) ([]Message, error)
+	// Checkpoint saves what running answers hold so far (Content, Reasoning,
+	// Marks, LastEventSeq, GenerationID) and that they are alive now, in few
+	// statements however many answers. It touches only those still streaming in
+	// their Attempt and returns the ids of the others: deleted, or closed by
+	// somebody else.
+	Checkpoint(ctx context.Context, answers []Message, now time.Time) (lost []string, err error)
+	// FinishAnswer saves the final state of an answer, if the stored one is
+	// still streaming in the given attempt; else it writes nothing and is
+	// problem.Conflict (also if the answer was deleted). In the same transaction
+	// it adds the tokens to the conversation and moves its UpdatedAt, and, if
+	// the answer Replaces another: a complete one, or a stopped one with a text,
+	// supersedes that one; any other is superseded by it. MessageCount counts
+	// what stands.
+	FinishAnswer(ctx context.Context, attempt int, answer Message) (Conversation, error)
+	// AbandonedAnswers returns answers still streaming that nobody makes: those
+	// of this owner, and those of others not heard of since before. With
+	// their user ids, at most limit.
+	AbandonedAnswers(ctx context.Context, owner string, before time.Time, limit int) ([]Abandoned, error)
+}
+
+// MissedLimit bounds the messages that a stale sender is shown.
+const MissedLimit = 100
+
+// Beginning is a question to store, or none for a further answer to a stored
+// one, and the answer to be made.
+type Beginning struct {
+	UserID         string
+	ConversationID string
+	// Question is nil when Answer.Replaces names the answer to make again.
+	Question *Message
+	Answer   Message
+	// LastSeq is the newest position that the sender knows; nil does not ask.
+	LastSeq *int64
+}
+
+// Begun is what BeginAnswer stored or found.
+type Begun struct {
+	Conversation Conversation
+	Question     Message
+	Answer       Message
+	Replayed     bool
+}
+
+// Abandoned is an answer that nobody makes any more.
+type Abandoned struct {
+	UserID string
+	Answer Message
+}

@@ -1,0 +1,132 @@
+package problem
+
+import "net/http"
+
+// Kind classifies what went wrong. Each kind is its own sentinel:
+// errors.Is(err, problem.NotFound) asks for it anywhere in a chain.
+type Kind uint8
+
+// The kinds, in the order of their HTTP status.
+const (
+	// Internal is a fault of ours. Its cause is logged and never told.
+	Internal Kind = iota
+	// Malformed is a request that cannot be read: bad JSON, an unknown field.
+	Malformed
+	// InvalidCursor is a cursor that we did not make, or not for this list.
+	InvalidCursor
+	// UnknownModel names a model that the catalogue does not hold.
+	UnknownModel
+	// InactiveModel names a model that cannot be used now.
+	InactiveModel
+	// Unauthenticated is a request without a usable token.
+	Unauthenticated
+	// TokenExpired is a token that was good once.
+	TokenExpired
+	// InvalidCredentials is a login or refresh that does not match.
+	InvalidCredentials
+	// Forbidden is a caller who is known and may not do this.
+	Forbidden
+	// NotFound is a thing that does not exist, or not for this caller.
+	NotFound
+	// MethodNotAllowed is a path that exists under another method.
+	MethodNotAllowed
+	// NotAcceptable is an Accept header that no answer of ours fits.
+	NotAcceptable
+	// Conflict is a change that what is stored rules out.
+	Conflict
+	// AlreadyExists is a name or address that is taken.
+	AlreadyExists
+	// GenerationRunning is a send into a conversation that is being answered.
+	GenerationRunning
+	// StaleConversation is a send by a client that has missed messages.
+	StaleConversation
+	// TooLarge is a body or a text beyond its limit.
+	TooLarge
+	// UnsupportedMedia is a body that is not JSON.
+	UnsupportedMedia
+	// Invalid is a request that reads well and breaks a rule; Fields tells which.
+	Invalid
+	// KeyReused is an idempotency key that came before with another body.
+	KeyReused
+	// TooMany is a caller who must slow down.
+	TooMany
+	// Upstream is a model provider that failed or broke off.
+	Upstream
+	// UpstreamAuth is a model provider that refuses our key.
+	UpstreamAuth
+	// UpstreamRejected is a model provider that refuses this request.
+	UpstreamRejected
+	// UpstreamBusy is a model provider that is overloaded or limits us.
+	UpstreamBusy
+	// UpstreamTimeout is a model provider that fell silent.
+	UpstreamTimeout
+	// Unavailable is a part of ours that is away: try again later.
+	Unavailable
+	// Interrupted is a generation that ended with the server that made it.
+	Interrupted
+)
+
+type row struct {
+	status    int
+	code      string
+	title     string
+	retryable bool
+}
+
+//nolint:gochecknoglobals // the one table of kinds, never written
+var table = [...]row{
+	Internal:           {http.StatusInternalServerError, "internal", "Internal error", true},
+	Malformed:          {http.StatusBadRequest, "malformed_request", "Malformed request", false},
+	InvalidCursor:      {http.StatusBadRequest, "invalid_cursor", "Invalid cursor", false},
+	UnknownModel:       {http.StatusBadRequest, "model_not_found", "Unknown model", false},
+	InactiveModel:      {http.StatusBadRequest, "model_inactive", "Model not available", false},
+	Unauthenticated:    {http.StatusUnauthorized, "unauthenticated", "Authentication required", false},
+	TokenExpired:       {http.StatusUnauthorized, "token_expired", "Token expired", false},
+	InvalidCredentials: {http.StatusUnauthorized, "invalid_credentials", "Invalid credentials", false},
+	Forbidden:          {http.StatusForbidden, "forbidden", "Forbidden", false},
+	NotFound:           {http.StatusNotFound, "not_found", "Not found", false},
+	MethodNotAllowed:   {http.StatusMethodNotAllowed, "method_not_allowed", "Method not allowed", false},
+	NotAcceptable:      {http.StatusNotAcceptable, "not_acceptable", "Not acceptable", false},
+	Conflict:           {http.StatusConflict, "conflict", "Conflict", false},
+	AlreadyExists:      {http.StatusConflict, "already_exists", "Already exists", false},
+	GenerationRunning:  {http.StatusConflict, "generation_in_progress", "An answer is being made", true},
+	StaleConversation:  {http.StatusConflict, "stale_conversation", "The conversation has moved on", false},
+	TooLarge:           {http.StatusRequestEntityTooLarge, "too_large", "Too large", false},
+	UnsupportedMedia:   {http.StatusUnsupportedMediaType, "unsupported_media_type", "Unsupported media type", false},
+	Invalid:            {http.StatusUnprocessableEntity, "validation_failed", "Validation failed", false},
+	KeyReused:          {http.StatusUnprocessableEntity, "idempotency_key_reused", "Idempotency key reused", false},
+	TooMany:            {http.StatusTooManyRequests, "too_many_requests", "Too many requests", true},
+	Upstream:           {http.StatusBadGateway, "upstream_error", "The model provider failed", true},
+	UpstreamAuth:       {http.StatusBadGateway, "upstream_auth", "The model provider refused our key", false},
+	UpstreamRejected:   {http.StatusBadGateway, "upstream_rejected", "The model provider refused the request", false},
+	UpstreamBusy:       {http.StatusServiceUnavailable, "upstream_busy", "The model provider is busy", true},
+	UpstreamTimeout:    {http.StatusGatewayTimeout, "upstream_timeout", "The model provider is silent", true},
+	Unavailable:        {http.StatusServiceUnavailable, "unavailable", "Temporarily unavailable", true},
+	Interrupted:        {http.StatusServiceUnavailable, "interrupted", "The answer was interrupted", true},
+}
+
+// Error makes a Kind usable as the target of errors.Is.
+func (k Kind) Error() string { return k.Code() }
+
+// Status is the HTTP status of the kind.
+func (k Kind) Status() int { return table[k].status }
+
+// Code is the stable, machine-readable name of the kind.
+func (k Kind) Code() string { return table[k].code }
+
+// Title is a short summary, the same for every problem of the kind.
+func (k Kind) Title() string { return table[k].title }
+
+// Retryable tells whether the same request may succeed later.
+func (k Kind) Retryable() bool { return table[k].retryable }
+
+// New returns a problem of this kind with a sentence for the caller.
+func (k Kind) New(detail string) *Error {
+	return &Error{Kind: k, Detail: detail}
+}
+
+// Because returns a problem of this kind with a sentence for the caller and a
+// cause for the log.
+func (k Kind) Because(cause error, detail string) *Error {
+	return &Error{Kind: k, Detail: detail, Cause: cause}
+}
