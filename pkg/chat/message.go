@@ -47,6 +47,8 @@ type Message struct {
 	FinishReason     string `json:"finishReason,omitempty"`
 	PromptTokens     int    `json:"promptTokens"`
 	CompletionTokens int    `json:"completionTokens"`
+	// ReasoningTokens is the part of CompletionTokens spent on reasoning.
+	ReasoningTokens int `json:"reasoningTokens"`
 	// TokensUsed is the sum that the provider told.
 	TokensUsed int `json:"tokensUsed"`
 	// Cost is an exact decimal in USD; nil while nobody has told it.
@@ -67,7 +69,7 @@ type Message struct {
 	Attempt int `json:"attempt,omitempty"`
 	// LastEventSeq is the number of the last event of the stream so far.
 	LastEventSeq int `json:"lastEventSeq,omitempty"`
-	// Marks tells how the text was cut into events; see [Outline].
+	// Marks tells how the text was cut into events; see [Message.Events].
 	Marks []byte `json:"-"`
 	// Owner is the instance that makes the answer.
 	Owner string `json:"-"`
