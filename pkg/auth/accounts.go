@@ -1,0 +1,110 @@
+package auth
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"dreamchat/pkg/id"
+	"dreamchat/pkg/problem"
+)
+
+// maxLogin bounds what is looked up as a username or an email, in bytes.
+const maxLogin = 320
+
+// Accounts lets people in: it registers them, checks who they are and keeps
+// their sessions. It is safe for concurrent use. Any call is
+// problem.Unavailable while the database is away.
+type Accounts struct {
+	Store     Store
+	Passwords *Passwords
+	Tokens    *Tokens
+	// RefreshLifetime is how long a refresh token is good for if it is not
+	// used; zero means 30 days.
+	RefreshLifetime time.Duration
+}
+
+// Registration is what a new account is made of. The HTTP door checks its
+// form: Email is an address of at most 254 characters; Username has 3 to 32
+// letters, digits, dots, hyphens and underscores, and so is never an email;
+// Password has 8 to 128 characters in at most MaxPasswordBytes.
+type Registration struct {
+	Email    string
+	Username string
+	Password string
+}
+
+// Register opens an account and its first session. A taken email or username
+// is problem.AlreadyExists with a Field that names it.
+func (a *Accounts) Register(ctx context.Context, registration Registration) (Session, error) {
+	hash, err := a.Passwords.Hash(ctx, registration.Password)
+	if err != nil {
+		return Session{}, err
+	}
+	created := now()
+	user := User{
+		ID:           id.New(),
+		Email:        strings.ToLower(strings.TrimSpace(registration.Email)),
+		Username:     registration.Username,
+		Role:         RoleUser,
+		PasswordHash: hash,
+		CreatedAt:    created,
+		UpdatedAt:    created,
+	}
+	if err := a.Store.CreateUser(ctx, user); err != nil {
+		return Session{}, err
+	}
+	return a.open(ctx, user)
+}
+
+// Login opens a session for a username or email, in any case, and its
+// password. If they do not match anything it is problem.InvalidCredentials,
+// the same and after the same work whether there is such an account or not.
+func (a *Accounts) Login(ctx context.Context, login, password string) (Session, error) {
+	if len(password) > MaxPasswordBytes {
+		return Session{}, wrongLogin()
+	}
+	user, err := a.find(ctx, strings.TrimSpace(login))
+	if errors.Is(err, problem.NotFound) || err == nil && user.PasswordHash == "" {
+		return Session{}, a.pretend(ctx, password)
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	matches, err := a.Passwords.Matches(ctx, password, user.PasswordHash)
+	if err != nil {
+		return Session{}, err
+	}
+	if !matches {
+		return Session{}, wrongLogin()
+	}
+	return a.open(ctx, user)
+}
+
+// User returns an account, or problem.NotFound.
+func (a *Accounts) User(ctx context.Context, id string) (User, error) {
+	return a.Store.User(ctx, id)
+}
+
+func (a *Accounts) find(ctx context.Context, login string) (User, error) {
+	// PostgreSQL refuses both in a text.
+	storable := utf8.ValidString(login) && !strings.ContainsRune(login, 0)
+	if len(login) > maxLogin || !storable {
+		return User{}, problem.NotFound.New("There is no such account.")
+	}
+	return a.Store.UserByLogin(ctx, login)
+}
+
+// pretend takes as long as a check of a password and fails.
+func (a *Accounts) pretend(ctx context.Context, password string) error {
+	if _, err := a.Passwords.Hash(ctx, password); err != nil {
+		return err
+	}
+	return wrongLogin()
+}
+
+func wrongLogin() error {
+	return problem.InvalidCredentials.New("The username, email or password is wrong.")
+}

@@ -1,0 +1,91 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// maxKeyFile bounds what is read of a key file, in bytes; a key takes 119.
+const maxKeyFile = 16 << 10
+
+// LoadOrCreateKey reads the key at path (PKCS#8 PEM). If there is none it
+// makes one, readable by its owner only, and the folders that are missing. Of
+// several processes that start at once all get the same key. Errors name the
+// path.
+func LoadOrCreateKey(path string) (*Key, error) {
+	key, err := loadKey(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key, err = createKey(path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("signing key %s: %w", path, err)
+	}
+	return key, nil
+}
+
+func loadKey(path string) (*Key, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile))
+	if err != nil {
+		return nil, err
+	}
+	return ParseKey(text)
+}
+
+// createKey writes the key whole before it gets its name, and a link never
+// replaces: whoever comes second finds the key of the first.
+func createKey(path string) (*Key, error) {
+	folder := filepath.Dir(path)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, err
+	}
+	key, err := NewKey()
+	if err != nil {
+		return nil, err
+	}
+	draft, err := writeDraft(folder, key)
+	if err != nil {
+		return nil, err
+	}
+	defer os.Remove(draft)
+	if err := os.Link(draft, path); errors.Is(err, fs.ErrExist) {
+		return loadKey(path)
+	} else if err != nil {
+		return nil, err
+	}
+	return key, syncFolder(folder)
+}
+
+func writeDraft(folder string, key *Key) (name string, err error) {
+	text, err := key.PEM()
+	if err != nil {
+		return "", err
+	}
+	draft, err := os.CreateTemp(folder, ".key-*") // mode 0600
+	if err != nil {
+		return "", err
+	}
+	_, err = draft.Write(text)
+	err = errors.Join(err, draft.Sync(), draft.Close())
+	if err != nil {
+		return "", errors.Join(err, os.Remove(draft.Name()))
+	}
+	return draft.Name(), nil
+}
+
+// syncFolder makes the new name survive a crash: tokens are out soon after.
+func syncFolder(folder string) error {
+	opened, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	return errors.Join(opened.Sync(), opened.Close())
+}

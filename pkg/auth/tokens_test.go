@@ -1,0 +1,156 @@
+package auth_test
+
+import (
+	"crypto/ed25519"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/golang-jwt/jwt/v5"
+
+	"dreamchat/pkg/auth"
+	"dreamchat/pkg/problem"
+)
+
+const issuer = "https://chat.example"
+
+func newTokens(t testing.TB) *auth.Tokens {
+	t.Helper()
+	key, err := auth.NewKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &auth.Tokens{Key: key, Issuer: issuer}
+}
+
+func TestAccessTokenSpeaksForItsUserUntilItExpires(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tokens := newTokens(t)
+		token, expires, err := tokens.Issue(auth.User{ID: "somebody|else's id", Role: auth.RoleAdmin})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := time.Now().Add(15 * time.Minute); !expires.Equal(want) {
+			t.Errorf("expires at %v, want %v", expires, want)
+		}
+		time.Sleep(15*time.Minute - time.Second)
+		caller, err := tokens.Verify(token)
+		want := auth.Caller{UserID: "somebody|else's id", Role: auth.RoleAdmin, ExpiresAt: expires}
+		if err != nil || caller != want {
+			t.Fatalf("Verify = %+v, %v, want %+v", caller, err, want)
+		}
+		time.Sleep(6 * time.Second) // beyond the five that clocks may differ
+		if caller, err := tokens.Verify(token); !errors.Is(err, problem.TokenExpired) || caller != (auth.Caller{}) {
+			t.Errorf("after its end Verify = %+v, %v, want %v", caller, err, problem.TokenExpired)
+		}
+	})
+}
+
+func TestTicketsAndAccessTokensAreNotEachOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tokens := newTokens(t)
+		access, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket, seconds, err := tokens.IssueTicket(auth.Caller{UserID: "ann", Role: auth.RoleUser})
+		if err != nil || seconds != 120 {
+			t.Fatalf("IssueTicket: %d seconds, %v, want 120", seconds, err)
+		}
+		if caller, err := tokens.VerifyTicket(ticket); err != nil || caller.UserID != "ann" || caller.Role != auth.RoleUser {
+			t.Errorf("VerifyTicket = %+v, %v", caller, err)
+		}
+		if _, err := tokens.VerifyTicket(access); !errors.Is(err, problem.Unauthenticated) {
+			t.Errorf("an access token as a ticket: %v", err)
+		}
+		if _, err := tokens.Verify(ticket); !errors.Is(err, problem.Unauthenticated) {
+			t.Errorf("a ticket as an access token: %v", err)
+		}
+		time.Sleep(2*time.Minute + 5*time.Second)
+		if _, err := tokens.VerifyTicket(ticket); !errors.Is(err, problem.TokenExpired) {
+			t.Errorf("an old ticket: %v", err)
+		}
+		if _, err := tokens.Verify(ticket); !errors.Is(err, problem.Unauthenticated) {
+			t.Errorf("an old ticket as an access token: %v", err)
+		}
+	})
+}
+
+func TestTokensOfTheSameSecondDiffer(t *testing.T) {
+	tokens := newTokens(t)
+	seen := map[string]bool{}
+	for range 50 {
+		token, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser})
+		if err != nil || seen[token] {
+			t.Fatalf("token came before: %v, %v", seen[token], err)
+		}
+		seen[token] = true
+	}
+}
+
+func TestPublishedKeyVerifiesTokens(t *testing.T) {
+	tokens := newTokens(t)
+	document, err := json.Marshal(tokens.JWKS())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var set struct{ Keys []map[string]string }
+	if err := json.Unmarshal(document, &set); err != nil || len(set.Keys) != 1 {
+		t.Fatalf("JWKS = %s, %v", document, err)
+	}
+	key := set.Keys[0]
+	for member, want := range map[string]string{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": tokens.Key.ID()} {
+		if key[member] != want {
+			t.Errorf("%s = %q, want %q", member, key[member], want)
+		}
+	}
+	if strings.Contains(string(document), `"d"`) {
+		t.Fatalf("JWKS holds the private key: %s", document)
+	}
+	public, err := base64.RawURLEncoding.DecodeString(key["x"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := jwt.Parse(token, func(*jwt.Token) (any, error) { return ed25519.PublicKey(public), nil })
+	if err != nil || parsed.Header["kid"] != key["kid"] {
+		t.Errorf("token does not verify with the published key: %v, kid %v", err, parsed.Header["kid"])
+	}
+}
+
+func BenchmarkVerify(b *testing.B) {
+	tokens := newTokens(b)
+	token, _, err := tokens.Issue(auth.User{ID: "0190a5b2-0000-7000-8000-000000000000", Role: auth.RoleUser})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("token", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := tokens.Verify(token); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("bare ed25519", func(b *testing.B) {
+		dot := strings.LastIndexByte(token, '.')
+		signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
+		if err != nil {
+			b.Fatal(err)
+		}
+		public := publicKey(b, tokens.Key)
+		b.ReportAllocs()
+		for b.Loop() {
+			if !ed25519.Verify(public, []byte(token[:dot]), signature) {
+				b.Fatal("signature does not match")
+			}
+		}
+	})
+}
