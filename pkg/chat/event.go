@@ -69,14 +69,14 @@ const maxChunk = 2500
 const maxContent = 15 << 10
 
 // AppendPayload appends the JSON payload of the event with this number.
-func (m *Message) AppendPayload(dst []byte, seq int, event Event) []byte {
+func (f *Feed) AppendPayload(dst []byte, seq int, event Event) []byte {
 	if event.Type != EventChunk {
 		return append(dst, event.Text...)
 	}
 	dst = append(dst, `{"conversationId":"`...)
-	dst = append(dst, m.ConversationID...)
+	dst = append(dst, f.ConversationID...)
 	dst = append(dst, `","messageId":"`...)
-	dst = append(dst, m.ID...)
+	dst = append(dst, f.MessageID...)
 	dst = append(dst, `","seq":`...)
 	dst = strconv.AppendInt(dst, int64(seq), 10)
 	dst = append(dst, `,"offset":`...)

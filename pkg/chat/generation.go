@@ -1,0 +1,195 @@
+package chat
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"dreamchat/pkg/problem"
+	"dreamchat/pkg/stream"
+)
+
+// maxAnswer bounds what one answer may hold of text and reasoning, in bytes.
+// An answer that reaches it ends as if its token limit were reached.
+const maxAnswer = 4 << 20
+
+// generation makes one answer. It is the only writer of its log.
+type generation struct {
+	userID  string
+	log     *stream.Log[Event]
+	cancel  context.CancelCauseFunc
+	started time.Time
+
+	mu         sync.Mutex // guards what follows; the checkpoint reads it
+	stored     bool
+	answer     Message
+	texts      [2]strings.Builder
+	units      [2]uint32
+	marks      []byte
+	firstToken time.Time
+}
+
+func newGeneration(userID string, answer Message, cancel context.CancelCauseFunc) *generation {
+	g := &generation{
+		userID:  userID,
+		log:     new(stream.Log[Event]),
+		cancel:  cancel,
+		started: time.Now(),
+		answer:  answer,
+	}
+	_ = g.log.Append(answer.ack()) // nobody else ends a log
+	return g
+}
+
+// begin notes that question and answer are stored, the answer at this position.
+func (g *generation) begin(seq int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.answer.Seq = seq
+	g.stored = true
+}
+
+// follow takes in what the provider yields, until it ends or fails. It returns
+// nil for an answer that came to its end.
+func (g *generation) follow(ctx context.Context, provider Provider, request Request) error {
+	for delta, err := range provider.Complete(ctx, request) {
+		if err != nil {
+			return err
+		}
+		if full := g.take(delta); full {
+			return nil
+		}
+	}
+	return nil
+}
+
+// take adds a delta to the answer and to the log, and tells whether the answer
+// has grown to its bound.
+func (g *generation) take(delta Delta) (full bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if delta.GenerationID != "" {
+		g.answer.GenerationID = delta.GenerationID
+	}
+	if delta.FinishReason != "" {
+		g.answer.FinishReason = finishReason(delta.FinishReason)
+	}
+	if delta.Usage != nil {
+		g.use(*delta.Usage)
+	}
+	g.grow(KindReasoning, delta.Reasoning)
+	g.grow(KindText, delta.Text)
+	if g.texts[KindText].Len()+g.texts[KindReasoning].Len() < maxAnswer {
+		return false
+	}
+	g.answer.FinishReason = FinishLength
+	return true
+}
+
+func (g *generation) grow(kind Kind, text string) {
+	for text != "" {
+		var head string
+		head, text = cut(text, maxChunk)
+		if g.firstToken.IsZero() {
+			g.firstToken = time.Now()
+		}
+		n := units(head)
+		// The log is ended only after the last delta, so this cannot fail.
+		_ = g.log.Append(Event{Type: EventChunk, Kind: kind, Offset: g.units[kind], Text: head})
+		g.texts[kind].WriteString(head)
+		g.units[kind] += uint32(n) //nolint:gosec // bounded by maxAnswer
+		g.marks = appendMark(g.marks, kind, n)
+	}
+}
+
+func (g *generation) use(usage Usage) {
+	g.answer.PromptTokens = usage.PromptTokens
+	g.answer.CompletionTokens = usage.CompletionTokens
+	g.answer.ReasoningTokens = usage.ReasoningTokens
+	g.answer.TokensUsed = usage.TotalTokens
+	g.answer.Cost = usage.Cost
+}
+
+// snapshot is the answer as far as it is made, and whether it is stored yet.
+func (g *generation) snapshot() (Message, bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	answer := g.answer
+	answer.Content = g.texts[KindText].String()
+	answer.Reasoning = g.texts[KindReasoning].String()
+	answer.Marks = g.marks[:len(g.marks):len(g.marks)]
+	answer.LastEventSeq = g.log.Len()
+	return answer, g.stored
+}
+
+// close is the answer as it is to be stored for good. A nil err is an answer
+// that came to its end.
+func (g *generation) close(err error) Message {
+	answer, _ := g.snapshot()
+	answer.LastEventSeq++ // the terminal event, appended once this is stored
+	answer.UpdatedAt = now()
+	switch found := problem.From(err); {
+	case err == nil:
+		answer.Status = StatusComplete
+	case found == errStopped:
+		answer.Status = StatusStopped
+		answer.FinishReason = FinishStopped
+	default:
+		fail(&answer, found)
+	}
+	return answer
+}
+
+// fail ends an answer with what went wrong.
+func fail(answer *Message, err *problem.Error) {
+	answer.Status = StatusFailed
+	if err.Kind == problem.Interrupted {
+		answer.Status = StatusInterrupted
+	}
+	answer.FinishReason = ""
+	answer.Error = &Failure{
+		Code:      err.Kind.Code(),
+		Message:   err.Detail,
+		Details:   err.Details,
+		Retryable: err.Kind.Retryable(),
+	}
+}
+
+// finishReason keeps to the words that the stream promises.
+func finishReason(provider string) string {
+	switch provider {
+	case FinishLength, FinishContentFilter:
+		return provider
+	default:
+		return FinishStop
+	}
+}
+
+// outcome tells how the generation went.
+func (g *generation) outcome(answer Message, provider string) Outcome {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	outcome := Outcome{
+		Provider:         provider,
+		Status:           answer.Status,
+		Duration:         time.Since(g.started),
+		PromptTokens:     answer.PromptTokens,
+		CompletionTokens: answer.CompletionTokens,
+	}
+	if !g.firstToken.IsZero() {
+		outcome.FirstToken = g.firstToken.Sub(g.started)
+	}
+	return outcome
+}
+
+// Outcome is how one generation went, for the metrics.
+type Outcome struct {
+	Provider string
+	Status   Status
+	// FirstToken is the time to the first token, 0 if none came.
+	FirstToken       time.Duration
+	Duration         time.Duration
+	PromptTokens     int
+	CompletionTokens int
+}

@@ -1,0 +1,81 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"dreamchat/pkg/problem"
+)
+
+const (
+	saveTimeout  = 5 * time.Second
+	firstBackoff = 100 * time.Millisecond
+	lastBackoff  = 2 * time.Second
+)
+
+// make runs a generation from the question to the stored answer. The row is
+// committed before the terminal event is visible: who sees the event can read
+// the answer from the database.
+func (g *Generations) make(ctx context.Context, made *generation, model Model, provider Provider, d draft) {
+	defer g.release(made.answer.ID)
+	defer made.cancel(nil)
+	request, err := g.request(ctx, made.answer, model, d)
+	if err == nil {
+		err = made.follow(ctx, provider, request)
+	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err == errDeleted || err == errLost { //nolint:errorlint // sentinels by identity
+		made.log.Break(err)
+		return
+	}
+	answer := made.close(err)
+	g.report(ctx, answer, err)
+	if err := g.save(ctx, made.userID, answer); err != nil {
+		made.log.Break(err)
+		return
+	}
+	_ = made.log.Seal(answer.terminal()) // nobody else ends a log
+	if g.OnFinish != nil {
+		g.OnFinish(made.outcome(answer, model.Provider))
+	}
+}
+
+// report logs a failed generation, with its cause but without any text.
+func (g *Generations) report(ctx context.Context, answer Message, err error) {
+	if answer.Error != nil {
+		g.Log.WarnContext(ctx, "generation ended early", "message", answer.ID, "model", answer.ModelID, "error", err)
+	}
+}
+
+// save stores the final answer, trying again while the database is away: a
+// finished answer is not lost because of that. It gives up only when the server
+// must end, or when the answer is not ours any more.
+func (g *Generations) save(ctx context.Context, userID string, answer Message) error {
+	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
+		err := g.finish(ctx, answer.Attempt, answer)
+		switch {
+		case err == nil:
+			g.Lists.Advance(context.WithoutCancel(ctx), userID)
+			return nil
+		case errors.Is(err, problem.Conflict):
+			return errLost
+		}
+		g.Log.ErrorContext(ctx, "answer not saved yet", "message", answer.ID, "error", err)
+		select {
+		case <-time.After(backoff):
+		case <-g.lastCall():
+			return err
+		}
+	}
+}
+
+// finish stores the answer on a context that outlives a stop.
+func (g *Generations) finish(ctx context.Context, attempt int, answer Message) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	_, err := g.Store.FinishAnswer(ctx, attempt, answer)
+	return err
+}

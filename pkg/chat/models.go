@@ -1,0 +1,86 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"dreamchat/pkg/problem"
+)
+
+// ModelCache keeps the catalogue for a while. Many callers who miss at once
+// make one load.
+type ModelCache interface {
+	Get(ctx context.Context, load func(context.Context) ([]Model, error)) ([]Model, error)
+}
+
+// Models is the catalogue as callers see it. Its methods are safe for
+// concurrent use.
+type Models struct {
+	Store     ModelStore
+	Cache     ModelCache
+	Providers Providers
+	// Default is the model of a conversation that names none.
+	Default string
+}
+
+// List returns the whole catalogue, ordered by id. A model whose provider is
+// not configured is not active.
+func (m *Models) List(ctx context.Context) ([]Model, error) {
+	stored, err := m.Cache.Get(ctx, m.Store.Models)
+	if err != nil {
+		return nil, err
+	}
+	models := slices.Clone(stored)
+	for i := range models {
+		_, configured := m.Providers[models[i].Provider]
+		models[i].IsActive = models[i].IsActive && configured
+	}
+	return models, nil
+}
+
+// Find returns one model, or problem.NotFound.
+func (m *Models) Find(ctx context.Context, id string) (Model, error) {
+	models, err := m.List(ctx)
+	if err != nil {
+		return Model{}, err
+	}
+	at, found := slices.BinarySearchFunc(models, id, func(model Model, id string) int {
+		return strings.Compare(model.ID, id)
+	})
+	if !found {
+		return Model{}, problem.NotFound.New("There is no model with this id.")
+	}
+	return models[at], nil
+}
+
+// Resolve returns the model that is to answer, and its provider: the first of
+// the ids that is not empty, else the default. It is problem.UnknownModel or
+// problem.InactiveModel if that cannot answer.
+func (m *Models) Resolve(ctx context.Context, ids ...string) (Model, Provider, error) {
+	id := m.Default
+	if at := slices.IndexFunc(ids, func(id string) bool { return id != "" }); at >= 0 {
+		id = ids[at]
+	}
+	model, err := m.Find(ctx, id)
+	if errors.Is(err, problem.NotFound) {
+		return Model{}, nil, problem.UnknownModel.New("There is no model "+quote(id)+".").With("model", id)
+	}
+	if err != nil {
+		return Model{}, nil, err
+	}
+	if !model.IsActive {
+		return Model{}, nil, problem.InactiveModel.New("The model "+quote(id)+" is not available now.").With("model", id)
+	}
+	return model, m.Providers[model.Provider], nil
+}
+
+// quote bounds a name that a caller made up before it is told back.
+func quote(name string) string {
+	head, tail := cut(name, 100)
+	if tail != "" {
+		head += "…"
+	}
+	return "“" + head + "”"
+}

@@ -1,0 +1,174 @@
+package chat
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"dreamchat/pkg/problem"
+)
+
+const (
+	checkpointEvery = time.Second
+	checkpointBatch = 500
+	sweepEvery      = 10 * time.Second
+	sweepBatch      = 100
+	// silence is how long an answer of another server may go without a
+	// checkpoint before it counts as abandoned.
+	silence = 30 * time.Second
+	// lastSave is how long answers may still be saved after the grace.
+	lastSave = 5 * time.Second
+)
+
+// Run looks after the running answers until ctx is done: it closes what an
+// earlier process left behind, saves what there is of each answer every second,
+// and closes answers whose server has gone. Then no further answer begins; the
+// running ones have Grace to finish, and the rest end as interrupted. It
+// returns once none is left.
+func (g *Generations) Run(ctx context.Context) error {
+	g.outage = time.Now()
+	g.sweep(ctx)
+	checkpoints, sweeps := time.NewTicker(checkpointEvery), time.NewTicker(sweepEvery)
+	defer checkpoints.Stop()
+	defer sweeps.Stop()
+	for {
+		select {
+		case <-checkpoints.C:
+			g.checkpoint(ctx)
+		case <-sweeps.C:
+			g.sweep(ctx)
+		case <-ctx.Done():
+			g.drain(context.WithoutCancel(ctx), checkpoints.C)
+			return nil
+		}
+	}
+}
+
+// drain waits for the running answers to end, by themselves or by force.
+func (g *Generations) drain(ctx context.Context, checkpoints <-chan time.Time) {
+	g.mu.Lock()
+	g.draining = true
+	g.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		g.done.Wait()
+		close(ended)
+	}()
+	grace := time.After(g.Grace)
+	last := time.After(g.Grace + lastSave)
+	for {
+		select {
+		case <-ended:
+			return
+		case <-checkpoints:
+			g.checkpoint(ctx)
+		case <-grace:
+			for _, made := range g.all() {
+				made.cancel(errInterrupted)
+			}
+		case <-last:
+			close(g.lastCall())
+			<-ended
+			return
+		}
+	}
+}
+
+// lastCall is closed when the server must end.
+func (g *Generations) lastCall() chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.giveUp == nil {
+		g.giveUp = make(chan struct{})
+	}
+	return g.giveUp
+}
+
+// all returns the generations that run here.
+func (g *Generations) all() []*generation {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	running := make([]*generation, 0, len(g.running))
+	for _, made := range g.running {
+		running = append(running, made)
+	}
+	return running
+}
+
+// checkpoint saves what there is of each running answer, so that a crash costs
+// at most the last second of it.
+func (g *Generations) checkpoint(ctx context.Context) {
+	var answers []Message
+	for _, made := range g.all() {
+		if answer, stored := made.snapshot(); stored {
+			answers = append(answers, answer)
+		}
+	}
+	for batch := range slices.Chunk(answers, checkpointBatch) {
+		lost, err := g.saveBatch(ctx, batch)
+		if err != nil {
+			g.outage = time.Now()
+			g.Log.WarnContext(ctx, "checkpoint failed", "answers", len(batch), "error", err)
+			return
+		}
+		g.lose(lost)
+	}
+}
+
+func (g *Generations) saveBatch(ctx context.Context, batch []Message) ([]string, error) {
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	return g.Store.Checkpoint(ctx, batch, now())
+}
+
+// lose ends generations whose answer is not ours any more. One that has just
+// been saved for good has left the map, or is about to and takes no notice.
+func (g *Generations) lose(ids []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, id := range ids {
+		if made, ok := g.running[id]; ok {
+			made.cancel(errLost)
+		}
+	}
+}
+
+// sweep closes answers that nobody makes any more.
+func (g *Generations) sweep(ctx context.Context) {
+	var before time.Time
+	if time.Since(g.outage) > silence {
+		// After an outage everybody was silent: give them time to speak.
+		before = now().Add(-silence)
+	}
+	abandoned, err := g.Store.AbandonedAnswers(ctx, g.Owner, before, sweepBatch)
+	if err != nil {
+		g.Log.WarnContext(ctx, "sweep failed", "error", err)
+		return
+	}
+	for _, found := range abandoned {
+		if _, here := g.find(found.UserID, found.Answer.ID); !here {
+			g.interrupt(ctx, found)
+		}
+	}
+}
+
+// interrupt closes an abandoned answer with what its last checkpoint holds. The
+// next attempt begins, since readers may hold events that were never stored.
+func (g *Generations) interrupt(ctx context.Context, found Abandoned) {
+	answer := found.Answer
+	answer.Attempt++
+	answer.UpdatedAt = now()
+	fail(&answer, errCrashed)
+	answer.LastEventSeq = len(answer.Events())
+	err := g.finish(ctx, found.Answer.Attempt, answer)
+	if errors.Is(err, problem.Conflict) {
+		return // somebody was faster
+	}
+	if err != nil {
+		g.Log.WarnContext(ctx, "abandoned answer not closed", "message", answer.ID, "error", err)
+		return
+	}
+	g.Lists.Advance(ctx, found.UserID)
+	g.Log.InfoContext(ctx, "abandoned answer closed", "message", answer.ID)
+}
