@@ -1,0 +1,168 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"gorm.io/gorm"
+	"gorm.io/gorm/clause"
+
+	"dreamchat/pkg/chat"
+	"dreamchat/pkg/problem"
+)
+
+// errReplayed rolls a beginning back whose request came before.
+var errReplayed = errors.New("store: request was answered before")
+
+// BeginAnswer gives question and answer their positions and stores both; see
+// [chat.GenerationStore] for what may stand in the way, in which order.
+func (s *Store) BeginAnswer(ctx context.Context, beginning chat.Beginning) (chat.Begun, error) {
+	var begun chat.Begun
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
+		begun, err = beginAnswer(tx, beginning)
+		return err
+	})
+	if errors.Is(err, errReplayed) {
+		begun.Conversation, err = conversation(s.read.WithContext(ctx), beginning.UserID, beginning.ConversationID)
+	}
+	if err != nil {
+		return chat.Begun{}, failure(ctx, err, "conversation")
+	}
+	return begun, nil
+}
+
+// beginAnswer first updates the conversation: the lock on its row makes
+// beginnings take turns, so whatever is read afterwards stays true.
+func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
+	rows := rowsOf(b)
+	conversation, err := advance(tx, b, len(rows))
+	if err != nil {
+		return chat.Begun{}, err
+	}
+	newest := conversation.LastSeq - int64(len(rows))
+	isStale := b.LastSeq != nil && *b.LastSeq < newest
+	if isStale || b.Question == nil {
+		// What is told first must be looked for first. Otherwise the
+		// constraints tell, at no cost to those who meet none.
+		if begun, err := rival(tx, b); err != nil {
+			return begun, err
+		}
+	}
+	if isStale {
+		return chat.Begun{}, stale(tx, b, newest)
+	}
+	begun := chat.Begun{Conversation: conversation}
+	if b.Question == nil {
+		if begun.Question, err = questionToRepeat(tx, b); err != nil {
+			return chat.Begun{}, err
+		}
+	}
+	for i := range rows {
+		rows[i].Seq = newest + 1 + int64(i)
+	}
+	inserted := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&rows)
+	if inserted.Error != nil {
+		return chat.Begun{}, inserted.Error
+	}
+	if inserted.RowsAffected < int64(len(rows)) {
+		begun, err := rival(tx, b)
+		if err == nil {
+			err = errors.New("the id of a message is in use")
+		}
+		return begun, err
+	}
+	begun.Answer = rows[len(rows)-1]
+	if b.Question != nil {
+		begun.Question = rows[0]
+	}
+	return begun, nil
+}
+
+// rowsOf are the messages to store, in order.
+func rowsOf(b chat.Beginning) []chat.Message {
+	var rows []chat.Message
+	if b.Question != nil {
+		rows = append(rows, *b.Question)
+		b.Answer.QuestionID = b.Question.ID
+	}
+	rows = append(rows, b.Answer)
+	for i := range rows {
+		rows[i].ConversationID = b.ConversationID
+		rows[i].CreatedAt = stamp(rows[i].CreatedAt)
+		rows[i].UpdatedAt = stamp(rows[i].UpdatedAt)
+	}
+	return rows
+}
+
+func advance(tx *gorm.DB, b chat.Beginning, n int) (chat.Conversation, error) {
+	var advanced chat.Conversation
+	done := tx.Raw(`UPDATE conversations
+		SET last_seq = last_seq + ?, message_count = message_count + ?, updated_at = ?
+		WHERE id = ? AND user_id = ? RETURNING *`,
+		n, n, stamp(b.Answer.CreatedAt), b.ConversationID, b.UserID).Scan(&advanced)
+	return advanced, found(done)
+}
+
+// rival looks for the answer to the same request, which comes with errReplayed
+// or is a problem, and for an answer that is still being made, a problem too.
+func rival(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
+	var before []chat.Message
+	err := tx.Where("conversation_id = ? AND idempotency_key = ? AND idempotency_key <> ''",
+		b.ConversationID, b.Answer.IdempotencyKey).Limit(1).Find(&before).Error
+	if err != nil {
+		return chat.Begun{}, err
+	}
+	if len(before) > 0 {
+		return replay(tx, b, before[0])
+	}
+	var running []string
+	err = tx.Model(&chat.Message{}).Where("conversation_id = ? AND status = 'streaming'", b.ConversationID).
+		Limit(1).Pluck("id", &running).Error
+	if err == nil && len(running) > 0 {
+		err = problem.GenerationRunning.New("An answer is being made in this conversation.").
+			With("messageId", running[0])
+	}
+	return chat.Begun{}, err
+}
+
+func replay(tx *gorm.DB, b chat.Beginning, answer chat.Message) (chat.Begun, error) {
+	if answer.RequestHash != b.Answer.RequestHash {
+		return chat.Begun{}, problem.KeyReused.New("This Idempotency-Key came before with another request.")
+	}
+	begun := chat.Begun{Answer: answer, Replayed: true}
+	err := tx.Where("id = ?", answer.QuestionID).Take(&begun.Question).Error
+	if err == nil {
+		err = errReplayed
+	}
+	return begun, err
+}
+
+// stale is the problem of a sender who has missed messages, with them.
+func stale(tx *gorm.DB, b chat.Beginning, newest int64) error {
+	missed, err := messages(tx, b.UserID, b.ConversationID, chat.MessageQuery{
+		After: *b.LastSeq, Order: chat.OldestFirst, Limit: chat.MissedLimit,
+	})
+	if err != nil {
+		return err
+	}
+	return problem.StaleConversation.New("This conversation has newer messages.").
+		With("lastSeq", newest).With("missed", missed)
+}
+
+// questionToRepeat is the question of a further answer, which may only take the
+// place of the newest one that stands.
+func questionToRepeat(tx *gorm.DB, b chat.Beginning) (chat.Message, error) {
+	var question chat.Message
+	var newest []string
+	err := tx.Model(&chat.Message{}).
+		Where("conversation_id = ? AND role = 'assistant' AND superseded_by = ''", b.ConversationID).
+		Order("seq DESC").Limit(1).Pluck("id", &newest).Error
+	if err != nil {
+		return question, err
+	}
+	if len(newest) == 0 || newest[0] != b.Answer.Replaces {
+		return question, problem.Conflict.New("Only the newest answer of a conversation can be made again.")
+	}
+	err = tx.Where("id = ? AND conversation_id = ?", b.Answer.QuestionID, b.ConversationID).Take(&question).Error
+	return question, err
+}

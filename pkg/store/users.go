@@ -1,0 +1,85 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"gorm.io/gorm"
+
+	"dreamchat/pkg/auth"
+	"dreamchat/pkg/problem"
+)
+
+// userRow adds what makes a username unique in any case, see lower.
+type userRow struct {
+	auth.User
+	UsernameLower string
+}
+
+func (userRow) TableName() string { return "users" }
+
+// CreateUser stores a new account; what is taken is problem.AlreadyExists with
+// a Field for each.
+func (s *Store) CreateUser(ctx context.Context, user auth.User) error {
+	user.Email = lower(user.Email)
+	user.CreatedAt, user.UpdatedAt = stamp(user.CreatedAt), stamp(user.UpdatedAt)
+	row := userRow{User: user, UsernameLower: lower(user.Username)}
+	tx := s.write.WithContext(ctx)
+	err := tx.Create(&row).Error
+	if errors.Is(err, gorm.ErrDuplicatedKey) {
+		err = taken(tx, row, err)
+	}
+	return failure(ctx, err, "user")
+}
+
+// taken finds out what stands in the way of row; cause is the error if it is
+// neither the address nor the name.
+func taken(tx *gorm.DB, row userRow, cause error) error {
+	var others []userRow
+	err := tx.Where("email = ? OR username_lower = ?", row.Email, row.UsernameLower).
+		Limit(2).Find(&others).Error
+	if err != nil {
+		return err
+	}
+	conflict := problem.AlreadyExists.New("This account exists already.")
+	for _, other := range others {
+		if other.Email == row.Email {
+			conflict.Fields = append(conflict.Fields, problem.Field{Pointer: "/email", Detail: "This address is taken."})
+		}
+		if other.UsernameLower == row.UsernameLower {
+			conflict.Fields = append(conflict.Fields, problem.Field{Pointer: "/username", Detail: "This name is taken."})
+		}
+	}
+	if len(conflict.Fields) == 0 {
+		return cause
+	}
+	return conflict
+}
+
+// User returns the account with this id.
+func (s *Store) User(ctx context.Context, id string) (auth.User, error) {
+	var found auth.User
+	err := s.read.WithContext(ctx).Where("id = ?", id).Take(&found).Error
+	return found, failure(ctx, err, "user")
+}
+
+// UserByLogin finds by address or username in any case. Should one account's
+// name be another's address, the address decides: only its owner proved it.
+func (s *Store) UserByLogin(ctx context.Context, login string) (auth.User, error) {
+	var found []auth.User
+	err := s.read.WithContext(ctx).
+		Where("email = ? OR username_lower = ?", lower(login), lower(login)).
+		Limit(2).Find(&found).Error
+	if err == nil && len(found) == 0 {
+		err = gorm.ErrRecordNotFound
+	}
+	if err != nil {
+		return auth.User{}, failure(ctx, err, "user")
+	}
+	for _, user := range found {
+		if user.Email == lower(login) {
+			return user, nil
+		}
+	}
+	return found[0], nil
+}
