@@ -1,0 +1,164 @@
+package llm
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"dreamchat/pkg/chat"
+	"dreamchat/pkg/problem"
+	"dreamchat/pkg/sse"
+)
+
+const (
+	// afterFinish is how long the usage may follow the last text.
+	afterFinish = 5 * time.Second
+	// afterDone is how long the end of the response may follow [DONE]. A
+	// response that was read to its end leaves its connection to the next one.
+	afterDone = 50 * time.Millisecond
+)
+
+// answer reads one stream of chunks and yields what they say.
+type answer struct {
+	yield  func(chat.Delta, error) bool
+	client *Client
+	watch  *watch
+	body   io.Reader
+
+	decoder         decoder
+	text, reasoning mender
+	named           bool // the generation's id has been told
+	modelTold       bool
+	finished        bool
+	usage           *chat.Usage
+}
+
+// read yields the whole answer. It returns a problem, errLeft, or what reading
+// the body failed with.
+func (a *answer) read(generationID string) error {
+	if generationID != "" {
+		a.named = true
+		if err := a.tell(chat.Delta{GenerationID: generationID}); err != nil {
+			return err
+		}
+	}
+	err := a.chunks(sse.NewReader(a.body, maxEvent))
+	if errors.Is(err, errLeft) || a.usage == nil {
+		return err
+	}
+	if left := a.tell(chat.Delta{Usage: a.usage}); left != nil {
+		return left
+	}
+	return err
+}
+
+func (a *answer) tell(delta chat.Delta) error {
+	if delta != (chat.Delta{}) && !a.yield(delta, nil) {
+		return errLeft
+	}
+	return nil
+}
+
+func (a *answer) chunks(events *sse.Reader) error {
+	for {
+		event, err := events.Next()
+		switch {
+		case err != nil:
+			return a.ended(err)
+		case string(event.Data) == "[DONE]":
+			a.drain()
+			return a.ended(io.EOF)
+		case len(event.Data) == 0:
+			continue
+		}
+		c, err := a.decoder.decode(event.Data)
+		if err != nil {
+			return problem.Upstream.Because(err, "The model provider sent what cannot be read.")
+		}
+		if err := a.chunk(c); err != nil {
+			return err
+		}
+	}
+}
+
+// ended is the end of the stream. Whatever ends it, an answer with a finish
+// reason is whole.
+func (a *answer) ended(err error) error {
+	switch {
+	case a.finished:
+		return nil
+	case errors.Is(err, io.EOF):
+		return problem.Upstream.New("The model provider broke off before the answer was finished.")
+	case errors.Is(err, sse.ErrTooLarge):
+		return problem.Upstream.Because(err, "The model provider sent too much at once.")
+	default:
+		return err
+	}
+}
+
+func (a *answer) drain() {
+	a.watch.tighten(afterDone)
+	_, _ = io.CopyN(io.Discard, a.body, 4<<10)
+}
+
+func (a *answer) chunk(c *chunk) error {
+	failure := a.failure(c)
+	delta := chat.Delta{Text: a.text.mend(c.choice.text)}
+	if len(c.choice.reasoning) > 0 {
+		delta.Reasoning = a.reasoning.mend(c.choice.reasoning)
+	} else {
+		delta.Reasoning = a.reasoning.mend(c.choice.reasoningContent)
+	}
+	a.name(c, &delta)
+	if usage := readUsage(c.usage); usage != nil {
+		a.usage = usage
+	}
+	if len(c.choice.finish) > 0 && failure == nil && !a.finished {
+		a.finish(c, &delta)
+	}
+	if err := a.tell(delta); err != nil {
+		return err
+	}
+	if failure != nil {
+		return failure
+	}
+	return nil
+}
+
+func (a *answer) name(c *chunk, delta *chat.Delta) {
+	if !a.named && len(c.id) > 0 {
+		a.named = true
+		delta.GenerationID = whole(c.id)
+	}
+	if !a.modelTold && len(c.model) > 0 {
+		a.modelTold = true
+		delta.Model = whole(c.model)
+	}
+}
+
+func (a *answer) finish(c *chunk, delta *chat.Delta) {
+	a.finished = true
+	a.watch.tighten(afterFinish)
+	delta.Text += a.text.flush()
+	delta.Reasoning += a.reasoning.flush()
+	delta.FinishReason = whole(c.choice.finish)
+}
+
+// whole makes valid text of a string that goes on nowhere else.
+func whole(raw []byte) string {
+	var m mender
+	return m.mend(raw) + m.flush()
+}
+
+// failure is the error that a chunk tells, if it does.
+func (a *answer) failure(c *chunk) *problem.Error {
+	raw := c.fault
+	if raw == nil {
+		raw = c.choice.fault
+	}
+	f, told := readFault(raw)
+	if told || string(c.choice.finish) == "error" {
+		return a.client.failure(f.status(), f, 0)
+	}
+	return nil
+}

@@ -1,0 +1,157 @@
+package llm
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"dreamchat/pkg/chat"
+	"dreamchat/pkg/problem"
+	"dreamchat/pkg/sse"
+)
+
+// maxEvent bounds one chunk of an answer, and so the memory of a stream.
+const maxEvent = 1 << 20
+
+// Client is a [chat.Provider] that speaks OpenAI's chat completions. It is
+// safe for concurrent use once its fields are set.
+type Client struct {
+	// BaseURL is what "/chat/completions" is added to, such as
+	// "https://openrouter.ai/api/v1".
+	BaseURL string
+	// Key is the bearer token; empty for none.
+	Key string
+	// HTTP must have no Timeout: answers may take as long as they go on. Its
+	// transport should come from [NewTransport].
+	HTTP *http.Client
+	// Silence is how long the provider may send nothing at all, at first and
+	// later, before the answer fails; 0 is no limit.
+	Silence time.Duration
+	// OpenRouter tells that the provider knows OpenRouter's additions: the
+	// session of a conversation, and who is asking.
+	OpenRouter bool
+	// AppURL and AppTitle name this application to OpenRouter.
+	AppURL, AppTitle string
+}
+
+// Complete implements [chat.Provider]. Usage comes once, at the end, however
+// often the provider tells it; it also comes before an error.
+func (c *Client) Complete(ctx context.Context, request chat.Request) iter.Seq2[chat.Delta, error] {
+	return func(yield func(chat.Delta, error) bool) {
+		err := c.complete(ctx, request, yield)
+		if err != nil && !errors.Is(err, errLeft) {
+			yield(chat.Delta{}, err)
+		}
+	}
+}
+
+// errLeft is the end of an answer that nobody wants any more.
+var errLeft = errors.New("llm: the consumer has left")
+
+func (c *Client) complete(ctx context.Context, request chat.Request, yield func(chat.Delta, error) bool) error {
+	run, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	watch := newWatch(c.Silence, cancel)
+	defer watch.stop()
+
+	response, err := c.send(run, watch, request)
+	if err != nil {
+		return c.transportFailure(ctx, run, err, "The model provider cannot be reached.")
+	}
+	defer func() { _ = response.Body.Close() }()
+
+	body := watched{source: response.Body, watch: watch}
+	if !isStream(response) {
+		return c.refusal(response, body)
+	}
+	a := answer{yield: yield, client: c, watch: watch, body: body}
+	err = a.read(response.Header.Get("X-Generation-Id"))
+	return c.transportFailure(ctx, run, err, "The model provider broke off in the middle of the answer.")
+}
+
+func (c *Client) send(ctx context.Context, watch *watch, ask chat.Request) (*http.Response, error) {
+	request, err := c.request(ctx, ask)
+	if err != nil {
+		return nil, problem.Internal.Because(err, "The request to the model provider cannot be built.")
+	}
+	watch.begin()
+	defer watch.end()
+	return c.HTTP.Do(request)
+}
+
+// wireRequest is the body of a request, in the order that people write it.
+type wireRequest struct {
+	Model         string        `json:"model"`
+	Messages      []wireMessage `json:"messages"`
+	Stream        bool          `json:"stream"`
+	StreamOptions struct {
+		IncludeUsage bool `json:"include_usage"`
+	} `json:"stream_options"`
+	Temperature *float64 `json:"temperature,omitempty"`
+	MaxTokens   *int     `json:"max_tokens,omitempty"`
+	SessionID   string   `json:"session_id,omitempty"`
+}
+
+type wireMessage struct {
+	Role    chat.Role `json:"role"`
+	Content string    `json:"content"`
+}
+
+func (c *Client) request(ctx context.Context, ask chat.Request) (*http.Request, error) {
+	wire := wireRequest{
+		Model:       ask.ModelID,
+		Messages:    make([]wireMessage, len(ask.Messages)),
+		Stream:      true,
+		Temperature: ask.Temperature,
+		MaxTokens:   ask.MaxTokens,
+	}
+	// OpenRouter always tells the usage; others only when they are asked.
+	wire.StreamOptions.IncludeUsage = true
+	for i, turn := range ask.Messages {
+		wire.Messages[i] = wireMessage(turn)
+	}
+	if c.OpenRouter {
+		wire.SessionID = ask.Session
+	}
+	body, err := json.Marshal(wire)
+	if err != nil {
+		return nil, err
+	}
+	url := strings.TrimRight(c.BaseURL, "/") + "/chat/completions"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	c.setHeader(request.Header)
+	return request, nil
+}
+
+func (c *Client) setHeader(header http.Header) {
+	header.Set("Content-Type", "application/json")
+	header.Set("Accept", sse.ContentType)
+	header.Set("User-Agent", "dreamchat")
+	if c.Key != "" {
+		header.Set("Authorization", "Bearer "+c.Key)
+	}
+	if !c.OpenRouter {
+		return
+	}
+	if c.AppURL != "" {
+		header.Set("HTTP-Referer", c.AppURL)
+	}
+	if c.AppTitle != "" {
+		header.Set("X-OpenRouter-Title", c.AppTitle)
+		header.Set("X-Title", c.AppTitle) // the header's older name
+	}
+}
+
+func isStream(response *http.Response) bool {
+	media, _, err := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	return response.StatusCode == http.StatusOK && err == nil && media == sse.ContentType
+}

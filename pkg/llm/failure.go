@@ -1,0 +1,141 @@
+package llm
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+
+	"dreamchat/pkg/problem"
+)
+
+const (
+	maxErrorBody = 64 << 10
+	maxTold      = 300       // runes of the provider's own words
+	maxWait      = time.Hour // that a provider may ask for
+)
+
+// verdict is the kind and the sentence of a status, be it of the response or
+// told in its body. 0 is an error without a status.
+func verdict(status int) (problem.Kind, string) {
+	switch status {
+	case http.StatusUnauthorized:
+		return problem.UpstreamAuth, "The model provider does not accept this server's key."
+	case http.StatusForbidden:
+		return problem.UpstreamAuth, "The model provider does not let this server's key do that."
+	case http.StatusPaymentRequired:
+		return problem.UpstreamRejected, "This server's account at the model provider is out of credit."
+	case http.StatusNotFound:
+		return problem.UpstreamRejected, "The model provider does not serve this model."
+	case http.StatusRequestEntityTooLarge:
+		return problem.UpstreamRejected, "The conversation is too long for the model provider."
+	case http.StatusBadRequest, http.StatusUnprocessableEntity:
+		return problem.UpstreamRejected, "The model provider does not accept the request."
+	case http.StatusRequestTimeout, http.StatusGatewayTimeout, 524:
+		return problem.UpstreamTimeout, "The model took too long to answer."
+	case http.StatusTooManyRequests:
+		return problem.UpstreamBusy, "The model provider takes no more requests for now."
+	case http.StatusServiceUnavailable, 529:
+		return problem.UpstreamBusy, "The model is overloaded for now."
+	default:
+		return problem.Upstream, "The model provider failed."
+	}
+}
+
+// failure makes a problem of what the provider told. The cause says no more
+// than status and code: the provider's words may repeat what people wrote.
+func (c *Client) failure(status int, f fault, wait time.Duration) *problem.Error {
+	kind, sentence := verdict(status)
+	if f.flagged() {
+		kind, sentence = problem.UpstreamRejected, "The moderation of the model provider refuses the request."
+	}
+	failed := kind.Because(fmt.Errorf("provider answered with status %d, code %q, type %q",
+		status, clip(f.code(), maxTold), clip(f.kind(), maxTold)), sentence)
+	if words := c.harmless(f.Message); words != "" && kind != problem.UpstreamAuth {
+		failed = failed.With("upstream", words)
+	}
+	if wait == 0 {
+		wait = f.retryAfter()
+	}
+	return failed.After(min(wait, maxWait))
+}
+
+// harmless is the start of a text of the provider, on one line; it is empty if
+// the text holds our key, or a part of it that others must not see.
+func (c *Client) harmless(text string) string {
+	const secret, part = 8, 16 // shorter keys are placeholders, and words
+	if n := len(c.Key); n >= secret {
+		head, tail := c.Key[:min(part, n)], c.Key[n-secret:]
+		if strings.Contains(text, head) || strings.Contains(text, tail) {
+			return ""
+		}
+	}
+	return clip(text, maxTold)
+}
+
+// clip makes one line of at most so many runes.
+func clip(text string, most int) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\ufffd"))
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most-1]) + "…"
+	}
+	return text
+}
+
+// refusal explains a response that is not a stream.
+func (c *Client) refusal(response *http.Response, body io.Reader) error {
+	// What could be read of the body is enough, and nothing does as well.
+	text, _ := io.ReadAll(io.LimitReader(body, maxErrorBody))
+	var envelope struct {
+		Error json.RawMessage `json:"error"`
+	}
+	isJSON := json.Unmarshal(text, &envelope) == nil
+	f, told := readFault(envelope.Error)
+	status := response.StatusCode
+	wait := retryAfter(response.Header)
+	switch {
+	case status >= http.StatusBadRequest:
+		return c.failure(status, f, wait)
+	case told:
+		return c.failure(f.status(), f, wait)
+	case isJSON && status == http.StatusOK:
+		return problem.Upstream.New("The model provider did not stream its answer.")
+	default:
+		return problem.Upstream.Because(
+			fmt.Errorf("provider answered with status %d, content type %q",
+				status, clip(response.Header.Get("Content-Type"), maxTold)),
+			"The model provider did not answer with a stream.")
+	}
+}
+
+// transportFailure makes of what sending or reading failed with: the cause of
+// the caller's context, or a problem; sentence is for what has no own words.
+func (c *Client) transportFailure(ctx, run context.Context, err error, sentence string) error {
+	var told *problem.Error
+	var slow interface{ Timeout() bool }
+	switch {
+	case err == nil, errors.Is(err, errLeft):
+		return err
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.As(err, &told):
+		return err
+	case errors.Is(context.Cause(run), errSilent):
+		return problem.UpstreamTimeout.Because(err, "The model provider fell silent.")
+	case errors.As(err, &slow) && slow.Timeout():
+		return problem.UpstreamTimeout.Because(err, "The model provider took too long to answer.")
+	default:
+		return problem.Upstream.Because(err, sentence)
+	}
+}
