@@ -9,32 +9,25 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// pause is how long nobody tries after a failure.
+const pause = time.Second
+
 var errAway = errors.New("cache: Redis is away")
 
-// breaker is a redis.Limiter that lets nothing through for a while after a
-// failure, and then one call in each such while, until one succeeds.
+// breaker lets no call through for a while after a failure, and then one call
+// in each such while, until one succeeds. It is not a redis.Limiter, since the
+// driver asks that again for each command with which it opens a connection.
 type breaker struct {
-	pause time.Duration
 	// next is when a call may try again, in Unix nanoseconds; 0 while all is
 	// well.
 	next atomic.Int64
 }
 
-// Allow is asked before each call.
-func (b *breaker) Allow() error {
-	next := b.next.Load()
-	if next == 0 {
-		return nil
-	}
-	now := time.Now()
-	if now.UnixNano() < next || !b.next.CompareAndSwap(next, now.Add(b.pause).UnixNano()) {
+func (b *breaker) call(do func() error) error {
+	if !b.allows() {
 		return errAway
 	}
-	return nil
-}
-
-// ReportResult is told how each call that was allowed went.
-func (b *breaker) ReportResult(err error) {
+	err := do()
 	switch {
 	case err == nil || answered(err):
 		if b.next.Load() != 0 {
@@ -43,8 +36,18 @@ func (b *breaker) ReportResult(err error) {
 	case errors.Is(err, context.Canceled):
 		// Whoever asked went away, which says nothing of the server.
 	default:
-		b.next.Store(time.Now().Add(b.pause).UnixNano())
+		b.next.Store(time.Now().Add(pause).UnixNano())
 	}
+	return err
+}
+
+func (b *breaker) allows() bool {
+	next := b.next.Load()
+	if next == 0 {
+		return true
+	}
+	now := time.Now()
+	return now.UnixNano() >= next && b.next.CompareAndSwap(next, now.Add(pause).UnixNano())
 }
 
 // answered tells an error that the server sent from one of the way to it.

@@ -14,7 +14,8 @@ import (
 // Redis is a Store that every instance shares. While the server is away calls
 // fail at once, save one each second that looks whether it is back.
 type Redis struct {
-	client *redis.Client
+	client  *redis.Client
+	breaker breaker
 }
 
 // prefix keeps our keys apart from those of others in the same database.
@@ -25,7 +26,6 @@ const prefix = "dreamchat:"
 const (
 	dialTimeout = 500 * time.Millisecond
 	waitTimeout = 300 * time.Millisecond
-	pause       = time.Second
 )
 
 var errURL = errors.New("the Redis URL cannot be read: want redis://user:password@host:6379/0 " +
@@ -50,7 +50,6 @@ func NewRedis(url string, log *slog.Logger) (*Redis, error) {
 	options.MaxRetries = -1
 	options.PipelinePoolSize = -1
 	options.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
-	options.Limiter = &breaker{pause: pause}
 	redis.SetLogger(driverLog{log})
 	return &Redis{client: redis.NewClient(options)}, nil
 }
@@ -67,7 +66,11 @@ func (r *Redis) Get(ctx context.Context, keys ...string) ([][]byte, error) {
 	for i, key := range keys {
 		names[i] = prefix + key
 	}
-	found, err := r.client.MGet(ctx, names...).Result()
+	var found []any
+	err := r.breaker.call(func() (err error) {
+		found, err = r.client.MGet(ctx, names...).Result()
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("cache: get from Redis: %w", err)
 	}
@@ -85,7 +88,8 @@ func (r *Redis) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 	if err := checkSet(value, ttl); err != nil {
 		return err
 	}
-	if err := r.client.Set(ctx, prefix+key, value, ttl).Err(); err != nil {
+	err := r.breaker.call(func() error { return r.client.Set(ctx, prefix+key, value, ttl).Err() })
+	if err != nil {
 		return fmt.Errorf("cache: set in Redis: %w", err)
 	}
 	return nil
@@ -93,7 +97,8 @@ func (r *Redis) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 
 // Ping tells whether the server answers.
 func (r *Redis) Ping(ctx context.Context) error {
-	if err := r.client.Ping(ctx).Err(); err != nil {
+	err := r.breaker.call(func() error { return r.client.Ping(ctx).Err() })
+	if err != nil {
 		return fmt.Errorf("cache: ping Redis: %w", err)
 	}
 	return nil
