@@ -1,30 +1,53 @@
+// Command dreamchat is the whole service: it reads the settings, wires the
+// parts, runs them, and shuts them down in reverse order.
 package main
 
 import (
-	_ "github.com/alecthomas/kong"
-	_ "github.com/caarlos0/env/v11"
-	_ "github.com/getkin/kin-openapi/openapi3"
-	_ "github.com/getkin/kin-openapi/openapi3filter"
-	_ "github.com/glebarez/sqlite"
-	_ "github.com/go-playground/validator/v10"
-	_ "github.com/golang-jwt/jwt/v5"
-	_ "github.com/google/uuid"
-	_ "github.com/jackc/pgx/v5"
-	_ "github.com/joho/godotenv"
-	_ "github.com/labstack/echo-contrib/echoprometheus"
-	_ "github.com/labstack/echo/v4"
-	_ "github.com/maypok86/otter/v2"
-	_ "github.com/pressly/goose/v3"
-	_ "github.com/prometheus/client_golang/prometheus"
-	_ "github.com/redis/go-redis/v9"
-	_ "github.com/swaggo/files/v2"
-	_ "go.uber.org/goleak"
-	_ "golang.org/x/crypto/argon2"
-	_ "golang.org/x/sync/errgroup"
-	_ "golang.org/x/sync/singleflight"
-	_ "gorm.io/driver/postgres"
-	_ "gorm.io/gorm"
-	_ "pgregory.net/rapid"
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/alecthomas/kong"
 )
 
-func main() {}
+// version is stamped by the linker.
+//
+//nolint:gochecknoglobals // the linker sets it
+var version = "dev"
+
+type cli struct {
+	Serve       serveCmd       `cmd:"" default:"1" help:"Answer requests until SIGINT or SIGTERM. This is the default."`
+	Migrate     migrateCmd     `cmd:"" help:"Change or show the database's schema."`
+	Healthcheck healthcheckCmd `cmd:"" help:"Ask the server on this machine whether it is alive; exit code 1 if it is not."`
+	Version     versionCmd     `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+
+	var commands cli
+	command := kong.Parse(&commands,
+		kong.Name("dreamchat"),
+		kong.Description("The backend of an AI chat product: answers stream as Server-Sent Events and are never lost.\n\n"+
+			"Settings come from the environment and from a .env file in this folder; with none it runs on SQLite with a demo model. "+
+			"README.md lists them."),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err := command.Run(); err != nil {
+		_, _ = fmt.Fprintln(os.Stderr, "dreamchat: "+err.Error())
+		os.Exit(1)
+	}
+}
+
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run() error {
+	_, err := fmt.Fprintln(os.Stdout, "dreamchat "+version)
+	return err
+}

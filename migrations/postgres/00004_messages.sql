@@ -11,6 +11,7 @@ CREATE TABLE messages (
     finish_reason     TEXT NOT NULL,
     prompt_tokens     INTEGER NOT NULL,
     completion_tokens INTEGER NOT NULL,
+    reasoning_tokens  INTEGER NOT NULL,
     tokens_used       INTEGER NOT NULL,
     -- US dollars, exact; NULL while nobody has told it.
     cost              NUMERIC,

@@ -4,6 +4,8 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+
+	"dreamchat/pkg/problem"
 )
 
 // Failure is why an answer ended early, in the words of stream_error.
@@ -12,6 +14,11 @@ type Failure struct {
 	Message   string         `json:"message"`
 	Details   map[string]any `json:"details,omitempty"`
 	Retryable bool           `json:"retryable"`
+}
+
+// Problem is the failure as the problem that it was.
+func (f *Failure) Problem() *problem.Error {
+	return &problem.Error{Kind: problem.Named(f.Code), Detail: f.Message, Details: f.Details}
 }
 
 // Value stores the failure as JSON.

@@ -130,3 +130,13 @@ func (k Kind) New(detail string) *Error {
 func (k Kind) Because(cause error, detail string) *Error {
 	return &Error{Kind: k, Detail: detail, Cause: cause}
 }
+
+// Named returns the kind with this code, Internal for any other.
+func Named(code string) Kind {
+	for kind, row := range table {
+		if row.code == code {
+			return Kind(kind) //nolint:gosec // an index of the table
+		}
+	}
+	return Internal
+}

@@ -14,13 +14,13 @@ import (
 // History returns the newest messages before a position that stand, have a text
 // and are not streaming, oldest first.
 func (s *Store) History(ctx context.Context, conversationID string, before int64, limit int) ([]chat.Message, error) {
-	history := make([]chat.Message, 0, limit)
+	rows := make([]messageRow, 0, limit)
 	err := s.read.WithContext(ctx).
 		Where("conversation_id = ? AND seq < ?", conversationID, before).
 		Where("superseded_by = '' AND content <> '' AND status <> 'streaming'").
-		Order("seq DESC").Limit(limit).Find(&history).Error
-	slices.Reverse(history)
-	return history, failure(ctx, err, "conversation")
+		Order("seq DESC").Limit(limit).Find(&rows).Error
+	slices.Reverse(rows)
+	return messagesOf(rows), failure(ctx, err, "conversation")
 }
 
 // FinishAnswer saves the final state of an answer, unless the stored one is
@@ -61,9 +61,9 @@ func finishAnswer(tx *gorm.DB, attempt int, answer chat.Message) (chat.Conversat
 		answer.SupersededBy = answer.Replaces
 	}
 	// Not Updates, which would put its own time into updated_at.
-	done = tx.Model(&chat.Message{}).Select(finalColumns()).
+	done = tx.Model(&messageRow{}).Select(finalColumns()).
 		Where("id = ? AND attempt = ? AND status = 'streaming'", answer.ID, attempt).
-		UpdateColumns(answer)
+		UpdateColumns(messageRow(answer))
 	if done.Error != nil {
 		return settled, done.Error
 	}
@@ -71,7 +71,7 @@ func finishAnswer(tx *gorm.DB, attempt int, answer chat.Message) (chat.Conversat
 		return settled, errClosed()
 	}
 	if replaces {
-		err := tx.Model(&chat.Message{}).
+		err := tx.Model(&messageRow{}).
 			Where("id = ? AND conversation_id = ?", answer.Replaces, answer.ConversationID).
 			UpdateColumn("superseded_by", answer.ID).Error
 		return settled, err
@@ -92,14 +92,14 @@ func stands(answer chat.Message) bool {
 func finalColumns() []string {
 	return []string{
 		"content", "reasoning", "status", "model_id", "finish_reason",
-		"prompt_tokens", "completion_tokens", "tokens_used", "cost", "generation_id",
+		"prompt_tokens", "completion_tokens", "reasoning_tokens", "tokens_used", "cost", "generation_id",
 		"error", "metadata", "superseded_by", "attempt", "last_event_seq", "marks", "updated_at",
 	}
 }
 
 // abandonedRow is an answer with the owner of its conversation.
 type abandonedRow struct {
-	chat.Message
+	messageRow
 	UserID string
 }
 
@@ -115,7 +115,7 @@ func (s *Store) AbandonedAnswers(
 		ORDER BY messages.id LIMIT ?`, owner, stamp(before), limit).Scan(&rows).Error
 	abandoned := make([]chat.Abandoned, len(rows))
 	for i, row := range rows {
-		abandoned[i] = chat.Abandoned{UserID: row.UserID, Answer: row.Message}
+		abandoned[i] = chat.Abandoned{UserID: row.UserID, Answer: chat.Message(row.messageRow)}
 	}
 	return abandoned, failure(ctx, err, "answer")
 }

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime"
+	"strings"
+	"time"
+
+	"dreamchat/pkg/api"
+	"dreamchat/pkg/auth"
+	"dreamchat/pkg/cache"
+	"dreamchat/pkg/chat"
+	"dreamchat/pkg/llm"
+	"dreamchat/pkg/metrics"
+	"dreamchat/pkg/store"
+)
+
+const (
+	processCache = 64 << 20 // bytes
+	modelsTTL    = 5 * time.Minute
+	// saveMargin is what requests get beyond the grace of the answers that they
+	// wait for.
+	saveMargin = 7 * time.Second
+)
+
+// caches are what is kept of the database for a while, in Redis or here.
+type caches struct {
+	store interface {
+		cache.Store
+		io.Closer
+		Ping(ctx context.Context) error
+	}
+	models  *cache.Value[[]chat.Model]
+	lists   *cache.Versioned
+	metrics *metrics.Metrics
+}
+
+func openCaches(set settings, log *slog.Logger, counted *metrics.Metrics) (*caches, error) {
+	opened := &caches{metrics: counted}
+	var err error
+	if set.RedisURL == "" {
+		opened.store, err = cache.NewProcess(processCache)
+	} else {
+		opened.store, err = cache.NewRedis(set.RedisURL, log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	opened.models = &cache.Value[[]chat.Model]{Store: opened.store, Name: "models", TTL: modelsTTL, Count: counted.Lookup}
+	opened.lists = &cache.Versioned{Store: opened.store, Name: "conversations", Count: counted.Lookup}
+	return opened, nil
+}
+
+type service struct {
+	server      *api.Server
+	generations *chat.Generations
+}
+
+func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches *caches) service {
+	tokens := &auth.Tokens{Key: key, Issuer: set.issuer()}
+	models := &chat.Models{Store: db, Cache: caches.models, Providers: set.providers(), Default: set.DefaultModel}
+	generations := &chat.Generations{
+		Store:    db,
+		Messages: db,
+		Talks:    db,
+		Models:   models,
+		Lists:    caches.lists,
+		Log:      log,
+		Owner:    set.Instance,
+		Grace:    set.ShutdownGrace,
+		OnFinish: caches.metrics.Finished,
+	}
+	server := &api.Server{
+		Accounts:      &auth.Accounts{Store: db, Passwords: auth.NewPasswords(runtime.NumCPU()), Tokens: tokens},
+		Tokens:        tokens,
+		Models:        models,
+		Conversations: &chat.Conversations{Store: db, Models: models, Lists: caches.lists, Generations: generations},
+		Messages:      &chat.Messages{Store: db, Cursors: key.Derive("message cursors")},
+		Generations:   generations,
+		Completions:   &chat.Completions{Models: models},
+		Usage:         db,
+		Checks: []api.Check{
+			{Name: "database", Needed: true, Ping: db.Ping},
+			{Name: "cache", Ping: caches.store.Ping},
+		},
+		Log:          log,
+		Metrics:      caches.metrics.Registry,
+		Origins:      set.CORSOrigins,
+		BodyLimit:    set.BodyLimit,
+		Heartbeat:    set.Heartbeat,
+		WriteTimeout: set.WriteTimeout,
+		Grace:        set.ShutdownGrace + saveMargin,
+	}
+	return service{server: server, generations: generations}
+}
+
+// providers are who can be asked, by the name that the catalogue uses.
+func (s *settings) providers() chat.Providers {
+	providers := chat.Providers{"demo": llm.Demo{Pace: s.DemoDelay}.Client()}
+	if s.OpenRouterKey != "" {
+		providers["openrouter"] = &llm.Client{
+			BaseURL:    strings.TrimSuffix(s.OpenRouterURL, "/"),
+			Key:        s.OpenRouterKey,
+			HTTP:       &http.Client{Transport: llm.NewTransport()},
+			Silence:    s.LLMTimeout,
+			OpenRouter: true,
+			AppURL:     s.AppURL,
+			AppTitle:   "Dreamchat",
+		}
+	}
+	return providers
+}

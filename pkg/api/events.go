@@ -1,0 +1,122 @@
+package api
+
+import (
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"dreamchat/pkg/auth"
+	"dreamchat/pkg/chat"
+	"dreamchat/pkg/problem"
+)
+
+// followMessage answers with the stream of an answer, from where the reader
+// left it. The status is never one on which EventSource gives up for good, as
+// long as a later try may succeed.
+func (s *Server) followMessage(c echo.Context, caller auth.Caller) error {
+	messageID, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	feed, err := s.Generations.Follow(c.Request().Context(), caller.UserID, messageID, cursor(c))
+	if errors.Is(err, problem.Unavailable) {
+		return s.comeAgain(c)
+	}
+	if err != nil {
+		return err
+	}
+	return s.stream(c, feed)
+}
+
+// cursor is the id of the last event that the reader has. EventSource repeats
+// its address with a newer header, so the header wins.
+func cursor(c echo.Context) string {
+	if id := c.Request().Header.Get(headerLastEventID); id != "" {
+		return id
+	}
+	for _, name := range []string{"after", "lastEventId", "last_event_id"} {
+		if id := c.QueryParam(name); id != "" {
+			return id
+		}
+	}
+	return ""
+}
+
+// stream sends what the feed holds and goes on with it, until the terminal
+// event. A reader that has that already gets 204, which tells EventSource to
+// stop.
+func (s *Server) stream(c echo.Context, feed *chat.Feed) error {
+	if feed.Ended() {
+		return c.NoContent(http.StatusNoContent)
+	}
+	w := s.openStream(c)
+	defer w.close()
+	if feed.Reset != "" {
+		if err := w.tell("stream_reset", `{"reason":"`+feed.Reset+`"}`); err != nil {
+			return nil //nolint:nilerr // the reader has gone
+		}
+	}
+	if err := s.pump(c, w, feed); err != nil {
+		return nil //nolint:nilerr // the reader has gone, or was too slow
+	}
+	return nil
+}
+
+// pump copies from the log to the socket. What has gathered since the last
+// write goes out as one write and one flush.
+func (s *Server) pump(c echo.Context, w *streamWriter, feed *chat.Feed) error {
+	silence := time.NewTimer(s.Heartbeat)
+	defer silence.Stop()
+	replay := true
+	for {
+		events, more, err := feed.Log.Peek(feed.After)
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return w.reconnect("moved")
+		case more == nil:
+			if err := w.events(feed, events, replay); err != nil {
+				return err
+			}
+			replay = false
+			continue
+		}
+		select {
+		case <-more:
+		case <-silence.C:
+			rest, err := w.keepAlive(s.Heartbeat)
+			if err != nil {
+				return err
+			}
+			silence.Reset(rest)
+		case <-s.draining():
+			return w.reconnect("draining")
+		case <-c.Request().Context().Done():
+			return c.Request().Context().Err()
+		}
+	}
+}
+
+// comeAgain is a stream that only asks to be opened again.
+func (s *Server) comeAgain(c echo.Context) error {
+	w := s.openStream(c)
+	defer w.close()
+	_ = w.reconnect("unavailable") // or the reader has gone
+	return nil
+}
+
+const (
+	firstRetry = time.Second
+	// laterRetry spreads the readers of a server that goes away.
+	laterRetry = 2 * time.Second
+)
+
+// jitter is a wait that differs from reader to reader.
+func jitter() time.Duration {
+	return firstRetry + rand.N(laterRetry) //nolint:gosec // not a secret
+}

@@ -1,0 +1,53 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+)
+
+// checkTimeout bounds how long readiness asks one part.
+const checkTimeout = 2 * time.Second
+
+type healthStatus struct {
+	Status string            `json:"status"`
+	Checks map[string]string `json:"checks,omitempty"`
+}
+
+// health tells that the process answers.
+func (s *Server) health(c echo.Context) error {
+	return private(c, http.StatusOK, healthStatus{Status: "ok"})
+}
+
+// ready tells whether requests should come here. A part that is not needed
+// leaves us ready without it.
+func (s *Server) ready(c echo.Context) error {
+	found := healthStatus{Status: "ok", Checks: make(map[string]string, len(s.Checks))}
+	status := http.StatusOK
+	for _, check := range s.Checks {
+		found.Checks[check.Name] = "ok"
+		if err := ping(c.Request().Context(), check); err == nil {
+			continue
+		}
+		found.Checks[check.Name] = "down"
+		if check.Needed {
+			found.Status, status = "down", http.StatusServiceUnavailable
+		} else if status == http.StatusOK {
+			found.Status = "degraded"
+		}
+	}
+	select {
+	case <-s.draining():
+		found.Status, status = "draining", http.StatusServiceUnavailable
+	default:
+	}
+	return private(c, status, found)
+}
+
+func ping(ctx context.Context, check Check) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	return check.Ping(ctx)
+}

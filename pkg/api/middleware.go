@@ -1,0 +1,107 @@
+package api
+
+import (
+	"log/slog"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/labstack/echo-contrib/echoprometheus"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"dreamchat/pkg/id"
+)
+
+func (s *Server) middleware(e *echo.Echo) {
+	s.streams = prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "dreamchat_streams_open",
+		Help: "Event streams that a client is reading now.",
+	})
+	s.Metrics.MustRegister(s.streams)
+	e.Use(
+		identify,
+		s.logRequests,
+		echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
+			Namespace:  "dreamchat",
+			Subsystem:  "http",
+			Registerer: s.Metrics,
+		}),
+		middleware.RecoverWithConfig(middleware.RecoverConfig{
+			DisableErrorHandler: true,
+			LogErrorFunc:        s.logPanic,
+		}),
+		secure,
+		middleware.CORSWithConfig(middleware.CORSConfig{
+			AllowOrigins:  s.Origins,
+			AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
+			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderAccept, headerRequestID, headerIdempotencyKey, headerLastEventID, headerPrefer, headerIfNoneMatch},
+			ExposeHeaders: []string{headerRequestID, headerReplayed, headerETag, echo.HeaderLocation, echo.HeaderRetryAfter, headerPreferenceApplied},
+			MaxAge:        int((24 * time.Hour).Seconds()),
+		}),
+	)
+}
+
+// Headers that Echo has no name for.
+const (
+	headerRequestID         = "X-Request-Id"
+	headerIdempotencyKey    = "Idempotency-Key"
+	headerReplayed          = "Idempotency-Replayed"
+	headerLastEventID       = "Last-Event-ID"
+	headerPrefer            = "Prefer"
+	headerPreferenceApplied = "Preference-Applied"
+	headerIfNoneMatch       = "If-None-Match"
+	headerETag              = "ETag"
+)
+
+// secure keeps browsers from guessing what a response is.
+func secure(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		header := c.Response().Header()
+		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
+		header.Set(echo.HeaderReferrerPolicy, "no-referrer")
+		return next(c)
+	}
+}
+
+//nolint:gochecknoglobals // compiled once, never written
+var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+
+// identify gives every request an id: the client's own if it is well formed.
+func identify(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		name := c.Request().Header.Get(headerRequestID)
+		if !requestIDForm.MatchString(name) {
+			name = id.New()
+		}
+		c.Response().Header().Set(headerRequestID, name)
+		c.SetRequest(c.Request().WithContext(withRequestID(c.Request().Context(), name)))
+		return next(c)
+	}
+}
+
+// logRequests writes one line for each request, with the route and not the
+// path's query, which may hold a ticket.
+func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		start := time.Now()
+		if err := next(c); err != nil {
+			c.Error(err)
+		}
+		s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
+			slog.String("method", c.Request().Method),
+			slog.String("route", c.Path()),
+			slog.Int("status", c.Response().Status),
+			slog.Duration("duration", time.Since(start)),
+			slog.Int64("bytes", c.Response().Size),
+			slog.String("user", callerOf(c).UserID),
+		)
+		return nil
+	}
+}
+
+func (s *Server) logPanic(c echo.Context, err error, stack []byte) error {
+	s.Log.ErrorContext(c.Request().Context(), "panic", "error", err, "stack", string(stack))
+	return err
+}

@@ -1,0 +1,113 @@
+package api
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/labstack/echo/v4"
+
+	"dreamchat/pkg/id"
+	"dreamchat/pkg/problem"
+)
+
+// query reads the parameters of a list and gathers what is wrong with them.
+type query struct {
+	values url.Values
+	wrong  []problem.Field
+}
+
+func newQuery(c echo.Context) *query {
+	return &query{values: c.QueryParams()}
+}
+
+func (q *query) complain(name, detail string) {
+	q.wrong = append(q.wrong, problem.Field{Pointer: name, Detail: detail})
+}
+
+// integer reads a whole number from low to high.
+func (q *query) integer(name string, otherwise, low, high int64) int64 {
+	text := q.values.Get(name)
+	if text == "" {
+		return otherwise
+	}
+	number, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || number < low || number > high {
+		q.complain(name, fmt.Sprintf("must be a whole number from %d to %d", low, high))
+		return otherwise
+	}
+	return number
+}
+
+// boolean reads "true" or "false"; nil if the parameter is not given.
+func (q *query) boolean(name string) *bool {
+	switch text := q.values.Get(name); text {
+	case "":
+		return nil
+	case "true", "false":
+		value := text == "true"
+		return &value
+	default:
+		q.complain(name, "must be true or false")
+		return nil
+	}
+}
+
+// oneOf reads one of some words, the first being the default.
+func (q *query) oneOf(name string, words ...string) string {
+	text := q.values.Get(name)
+	if text == "" {
+		return words[0]
+	}
+	for _, word := range words {
+		if text == word {
+			return text
+		}
+	}
+	q.complain(name, "must be one of "+strings.Join(words, ", "))
+	return words[0]
+}
+
+// text reads a string of at most so many characters.
+func (q *query) text(name string, most int) string {
+	text := q.values.Get(name)
+	switch {
+	case utf8.RuneCountInString(text) > most:
+		q.complain(name, fmt.Sprintf("must have at most %d characters", most))
+	case !utf8.ValidString(text) || strings.ContainsRune(text, 0):
+		q.complain(name, "must be valid UTF-8 without the character U+0000")
+	default:
+		return text
+	}
+	return ""
+}
+
+// when reads a time (RFC 3339) or a day, which is its first moment in UTC.
+func (q *query) when(name string, otherwise time.Time) time.Time {
+	text := q.values.Get(name)
+	if text == "" {
+		return otherwise
+	}
+	for _, form := range []string{time.RFC3339Nano, time.DateOnly} {
+		if at, err := time.Parse(form, text); err == nil {
+			return at.UTC()
+		}
+	}
+	q.complain(name, "must be a time such as 2026-01-31T12:00:00Z, or a day such as 2026-01-31")
+	return otherwise
+}
+
+// err is nil if nothing was wrong.
+func (q *query) err() error { return invalid(q.wrong) }
+
+// pathID reads an id from the path. What cannot be one names nothing.
+func pathID(c echo.Context) (string, error) {
+	name := c.Param("id")
+	if !id.Valid(name) {
+		return "", problem.NotFound.New("There is nothing with this id.")
+	}
+	return name, nil
+}

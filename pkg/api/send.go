@@ -1,0 +1,176 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/labstack/echo/v4"
+
+	"dreamchat/pkg/auth"
+	"dreamchat/pkg/chat"
+	"dreamchat/pkg/problem"
+	"dreamchat/pkg/sse"
+)
+
+type prompt struct {
+	Content     string   `json:"content" validate:"notblank,max=50000"`
+	ModelID     string   `json:"modelId" validate:"max=200"`
+	Temperature *float64 `json:"temperature" validate:"omitnil,min=0,max=2"`
+	MaxTokens   *int     `json:"maxTokens" validate:"omitnil,min=1,max=200000"`
+	LastSeq     *int64   `json:"lastSeq" validate:"omitnil,min=0"`
+}
+
+func (s *Server) sendMessage(c echo.Context, caller auth.Caller) error {
+	conversationID, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	form, key, err := negotiate(c)
+	if err != nil {
+		return err
+	}
+	body, err := bind[prompt](s, c)
+	if err != nil {
+		return err
+	}
+	sent, err := s.Generations.Send(c.Request().Context(), chat.Prompt{
+		UserID:         caller.UserID,
+		ConversationID: conversationID,
+		Content:        body.Content,
+		ModelID:        body.ModelID,
+		Temperature:    body.Temperature,
+		MaxTokens:      body.MaxTokens,
+		LastSeq:        body.LastSeq,
+		Key:            key,
+	})
+	if err != nil {
+		return err
+	}
+	return s.answer(c, caller, form, sent)
+}
+
+type again struct {
+	ModelID     string   `json:"modelId" validate:"max=200"`
+	Temperature *float64 `json:"temperature" validate:"omitnil,min=0,max=2"`
+	MaxTokens   *int     `json:"maxTokens" validate:"omitnil,min=1,max=200000"`
+}
+
+func (s *Server) regenerateMessage(c echo.Context, caller auth.Caller) error {
+	messageID, err := pathID(c)
+	if err != nil {
+		return err
+	}
+	form, key, err := negotiate(c)
+	if err != nil {
+		return err
+	}
+	body, err := bindOptional[again](s, c)
+	if err != nil {
+		return err
+	}
+	sent, err := s.Generations.Regenerate(c.Request().Context(), chat.Again{
+		UserID:      caller.UserID,
+		MessageID:   messageID,
+		ModelID:     body.ModelID,
+		Temperature: body.Temperature,
+		MaxTokens:   body.MaxTokens,
+		Key:         key,
+	})
+	if err != nil {
+		return err
+	}
+	return s.answer(c, caller, form, sent)
+}
+
+// form is how a client wants an answer.
+type form uint8
+
+const (
+	formStream form = iota
+	formJSON
+	formAsync
+)
+
+// negotiate reads from the headers how the answer is wanted, and the key that
+// makes the request repeatable.
+func negotiate(c echo.Context) (form, string, error) {
+	header := c.Request().Header
+	key := header.Get(headerIdempotencyKey)
+	if err := checkKey(key, header.Values(headerIdempotencyKey)); err != nil {
+		return 0, "", err
+	}
+	accept := strings.ToLower(strings.Join(header.Values(echo.HeaderAccept), ","))
+	switch {
+	case strings.Contains(strings.ToLower(header.Get(headerPrefer)), "respond-async"):
+		return formAsync, key, nil
+	case accept == "", strings.Contains(accept, sse.ContentType):
+		return formStream, key, nil
+	case strings.Contains(accept, echo.MIMEApplicationJSON):
+		return formJSON, key, nil
+	case strings.Contains(accept, "*/*"), strings.Contains(accept, "text/*"):
+		return formStream, key, nil
+	case strings.Contains(accept, "application/*"):
+		return formJSON, key, nil
+	default:
+		return 0, "", problem.NotAcceptable.New("Accept text/event-stream for the stream, or application/json for the whole answer.")
+	}
+}
+
+func checkKey(key string, all []string) error {
+	bad := len(all) > 1 || len(all) == 1 && key == "" || len(key) > 255 ||
+		strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' })
+	if !bad {
+		return nil
+	}
+	found := problem.Malformed.New("The Idempotency-Key must have 1 to 255 printable ASCII characters.")
+	found.Fields = []problem.Field{{Pointer: headerIdempotencyKey, Detail: "must have 1 to 255 printable ASCII characters"}}
+	return found
+}
+
+// exchange is a question with its answer.
+type exchange struct {
+	UserMessage chat.Message `json:"userMessage"`
+	Message     chat.Message `json:"message"`
+}
+
+func (s *Server) answer(c echo.Context, caller auth.Caller, form form, sent chat.Sent) error {
+	if sent.Replayed {
+		c.Response().Header().Set(headerReplayed, "true")
+	}
+	switch form {
+	case formAsync:
+		c.Response().Header().Set(echo.HeaderLocation, "/api/v1/messages/"+sent.Answer.ID+"/events")
+		c.Response().Header().Set(headerPreferenceApplied, "respond-async")
+		return private(c, http.StatusAccepted, exchange{UserMessage: sent.Question, Message: sent.Answer})
+	case formJSON:
+		return s.whole(c, caller, sent)
+	case formStream:
+	}
+	feed, err := s.Generations.Follow(c.Request().Context(), caller.UserID, sent.Answer.ID, c.Request().Header.Get(headerLastEventID))
+	if err != nil {
+		return err
+	}
+	return s.stream(c, feed)
+}
+
+// whole waits for the end of the answer. One that failed is told as the problem
+// that ended it, with the ids of what is kept.
+func (s *Server) whole(c echo.Context, caller auth.Caller, sent chat.Sent) error {
+	answer, err := s.Generations.Await(c.Request().Context(), caller.UserID, sent.Answer.ID)
+	if err != nil {
+		return withIDs(err, sent)
+	}
+	if answer.Error != nil {
+		return withIDs(answer.Error.Problem(), sent)
+	}
+	return private(c, http.StatusCreated, exchange{UserMessage: sent.Question, Message: answer})
+}
+
+func withIDs(err error, sent chat.Sent) error {
+	var found *problem.Error
+	if !errors.As(err, &found) {
+		return err
+	}
+	return found.With("userMessageId", sent.Question.ID).With("messageId", sent.Answer.ID)
+}

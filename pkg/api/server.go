@@ -1,0 +1,114 @@
+// Package api is the HTTP face: routes, bodies, event streams and problem
+// documents. It speaks for the domain and knows nothing of databases, caches or
+// model providers.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"dreamchat/pkg/auth"
+	"dreamchat/pkg/chat"
+)
+
+const (
+	readHeaderTimeout = 10 * time.Second
+	idleTimeout       = 2 * time.Minute
+	maxHeaderBytes    = 32 << 10
+)
+
+// Server answers HTTP requests. Fill the fields, then use Handler or Run.
+type Server struct {
+	Accounts      *auth.Accounts
+	Tokens        *auth.Tokens
+	Models        *chat.Models
+	Conversations *chat.Conversations
+	Messages      *chat.Messages
+	Generations   *chat.Generations
+	Completions   *chat.Completions
+	Usage         chat.UsageStore
+	// Checks are the parts that readiness depends on.
+	Checks  []Check
+	Log     *slog.Logger
+	Metrics *prometheus.Registry
+	// Origins are the web pages that may call us: exact origins, or "*".
+	Origins []string
+	// BodyLimit is the largest request body, in bytes.
+	BodyLimit int64
+	// Heartbeat is the silence after which a stream shows that it is alive.
+	Heartbeat time.Duration
+	// WriteTimeout is how long a client may leave a stream unread.
+	WriteTimeout time.Duration
+	// Grace is how long requests may go on once Run is told to end.
+	Grace time.Duration
+
+	drainOnce sync.Once
+	drainInit sync.Once
+	drained   chan struct{}
+	streams   prometheus.Gauge
+}
+
+// Check tells whether one part of the service can be reached.
+type Check struct {
+	Name string
+	// Needed marks a part without which no request can be answered.
+	Needed bool
+	Ping   func(ctx context.Context) error
+}
+
+// Handler is the whole HTTP face. Call it once.
+func (s *Server) Handler() http.Handler {
+	e := echo.New()
+	e.HTTPErrorHandler = s.renderError
+	s.middleware(e)
+	s.routes(e)
+	return e
+}
+
+// Run serves until ctx is done. Then readiness fails, the readers of streams
+// are sent away to come again, and other requests have Grace to end.
+func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{
+		Handler:           s.Handler(),
+		ReadHeaderTimeout: readHeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),
+		// No WriteTimeout: it would cut streams. They set their own deadlines.
+	}
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Serve(listener) }()
+	select {
+	case err := <-stopped:
+		return err
+	case <-ctx.Done():
+	}
+	s.drain()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Grace)
+	defer cancel()
+	err := server.Shutdown(grace)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	<-stopped
+	return err
+}
+
+// drain ends every stream with an invitation to come again.
+func (s *Server) drain() {
+	s.drainOnce.Do(func() { close(s.draining()) })
+}
+
+// draining is closed once the server is to end.
+func (s *Server) draining() chan struct{} {
+	s.drainInit.Do(func() { s.drained = make(chan struct{}) })
+	return s.drained
+}
