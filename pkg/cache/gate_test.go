@@ -12,6 +12,7 @@ import (
 // Shut, it hangs up on everybody; silent, it takes what comes and says nothing.
 type gate struct {
 	target   string
+	url      string // of Redis itself, past the gate
 	listener net.Listener
 	state    atomic.Int32
 	// knocks counts the connections that came while it was not open.

@@ -21,6 +21,7 @@ func gated(t testing.TB) (*cache.Redis, *gate) {
 		t.Fatal(err)
 	}
 	g := newGate(t, address.Host)
+	g.url = address.String()
 	address.Host = g.addr()
 	return newRedis(t, address.String()), g
 }
