@@ -15,19 +15,29 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// shared is the URL of the server that the tests of this binary share.
+// shared is the private server that the tests of this binary share. It must stay
+// reachable: the guardian takes the end of its pipe, even by the garbage
+// collector, for the end of the binary.
 //
 //nolint:gochecknoglobals // once per test binary is its very meaning
-var shared = sync.OnceValues(func() (string, error) {
+var shared = sync.OnceValues(func() (*cluster, error) {
+	c, err := newCluster()
+	if err != nil {
+		return nil, err
+	}
+	return c, c.start()
+})
+
+func sharedURL() (string, error) {
 	if server := os.Getenv("TEST_DATABASE_URL"); server != "" {
 		return server, nil
 	}
-	c, err := newCluster()
+	c, err := shared()
 	if err != nil {
 		return "", err
 	}
-	return c.url("postgres"), c.start()
-})
+	return c.url("postgres"), nil
+}
 
 // Postgres gives the URL of a fresh, empty database that no other test sees. It
 // is dropped at the end of the test, whoever is still connected.
@@ -50,7 +60,7 @@ type Template struct {
 // Postgres gives the URL of a fresh copy, which is dropped at the end of the test.
 func (t *Template) Postgres(tb testing.TB) string {
 	tb.Helper()
-	server, err := shared()
+	server, err := sharedURL()
 	must(tb, err, "PostgreSQL")
 	name := "dreamchat_test_" + strings.ToLower(rand.Text())
 	must(tb, t.copy(server, name), "create a database")

@@ -71,21 +71,21 @@ func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 		}
 		return begun, err
 	}
-	begun.Answer = rows[len(rows)-1]
+	begun.Answer = chat.Message(rows[len(rows)-1])
 	if b.Question != nil {
-		begun.Question = rows[0]
+		begun.Question = chat.Message(rows[0])
 	}
 	return begun, nil
 }
 
 // rowsOf are the messages to store, in order.
-func rowsOf(b chat.Beginning) []chat.Message {
-	var rows []chat.Message
+func rowsOf(b chat.Beginning) []messageRow {
+	var rows []messageRow
 	if b.Question != nil {
-		rows = append(rows, *b.Question)
+		rows = append(rows, messageRow(*b.Question))
 		b.Answer.QuestionID = b.Question.ID
 	}
-	rows = append(rows, b.Answer)
+	rows = append(rows, messageRow(b.Answer))
 	for i := range rows {
 		rows[i].ConversationID = b.ConversationID
 		rows[i].CreatedAt = stamp(rows[i].CreatedAt)
@@ -106,17 +106,17 @@ func advance(tx *gorm.DB, b chat.Beginning, n int) (chat.Conversation, error) {
 // rival looks for the answer to the same request, which comes with errReplayed
 // or is a problem, and for an answer that is still being made, a problem too.
 func rival(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
-	var before []chat.Message
+	var before []messageRow
 	err := tx.Where("conversation_id = ? AND idempotency_key = ? AND idempotency_key <> ''",
 		b.ConversationID, b.Answer.IdempotencyKey).Limit(1).Find(&before).Error
 	if err != nil {
 		return chat.Begun{}, err
 	}
 	if len(before) > 0 {
-		return replay(tx, b, before[0])
+		return replay(tx, b, chat.Message(before[0]))
 	}
 	var running []string
-	err = tx.Model(&chat.Message{}).Where("conversation_id = ? AND status = 'streaming'", b.ConversationID).
+	err = tx.Model(&messageRow{}).Where("conversation_id = ? AND status = 'streaming'", b.ConversationID).
 		Limit(1).Pluck("id", &running).Error
 	if err == nil && len(running) > 0 {
 		err = problem.GenerationRunning.New("An answer is being made in this conversation.").
@@ -129,12 +129,11 @@ func replay(tx *gorm.DB, b chat.Beginning, answer chat.Message) (chat.Begun, err
 	if answer.RequestHash != b.Answer.RequestHash {
 		return chat.Begun{}, problem.KeyReused.New("This Idempotency-Key came before with another request.")
 	}
-	begun := chat.Begun{Answer: answer, Replayed: true}
-	err := tx.Where("id = ?", answer.QuestionID).Take(&begun.Question).Error
+	question, err := question(tx, answer)
 	if err == nil {
 		err = errReplayed
 	}
-	return begun, err
+	return chat.Begun{Question: question, Answer: answer, Replayed: true}, err
 }
 
 // stale is the problem of a sender who has missed messages, with them.
@@ -152,17 +151,22 @@ func stale(tx *gorm.DB, b chat.Beginning, newest int64) error {
 // questionToRepeat is the question of a further answer, which may only take the
 // place of the newest one that stands.
 func questionToRepeat(tx *gorm.DB, b chat.Beginning) (chat.Message, error) {
-	var question chat.Message
 	var newest []string
-	err := tx.Model(&chat.Message{}).
+	err := tx.Model(&messageRow{}).
 		Where("conversation_id = ? AND role = 'assistant' AND superseded_by = ''", b.ConversationID).
 		Order("seq DESC").Limit(1).Pluck("id", &newest).Error
 	if err != nil {
-		return question, err
+		return chat.Message{}, err
 	}
 	if len(newest) == 0 || newest[0] != b.Answer.Replaces {
-		return question, problem.Conflict.New("Only the newest answer of a conversation can be made again.")
+		return chat.Message{}, problem.Conflict.New("Only the newest answer of a conversation can be made again.")
 	}
-	err = tx.Where("id = ? AND conversation_id = ?", b.Answer.QuestionID, b.ConversationID).Take(&question).Error
-	return question, err
+	b.Answer.ConversationID = b.ConversationID
+	return question(tx, b.Answer)
+}
+
+func question(tx *gorm.DB, answer chat.Message) (chat.Message, error) {
+	var found messageRow
+	err := tx.Where("id = ? AND conversation_id = ?", answer.QuestionID, answer.ConversationID).Take(&found).Error
+	return chat.Message(found), err
 }

@@ -80,10 +80,10 @@ func checkpointEach(tx *gorm.DB, answers []chat.Message, now time.Time) ([]strin
 	var lost []string
 	for _, a := range answers {
 		a.UpdatedAt = now
-		done := tx.Model(&chat.Message{}).
+		done := tx.Model(&messageRow{}).
 			Select("content", "reasoning", "marks", "last_event_seq", "generation_id", "updated_at").
 			Where("id = ? AND attempt = ? AND status = 'streaming'", a.ID, a.Attempt).
-			UpdateColumns(a)
+			UpdateColumns(messageRow(a))
 		if done.Error != nil {
 			return nil, done.Error
 		}

@@ -3,19 +3,63 @@ package store
 import (
 	"context"
 	"math"
+	"time"
 
 	"gorm.io/gorm"
 
 	"dreamchat/pkg/chat"
 )
 
+// messageRow is chat.Message, told how to store metadata: GORM would take the
+// map for a relation. The compiler checks that nothing else differs.
+type messageRow struct {
+	ID               string
+	ConversationID   string
+	Seq              int64
+	Role             chat.Role
+	Content          string
+	Reasoning        string
+	Status           chat.Status
+	ModelID          string
+	FinishReason     string
+	PromptTokens     int
+	CompletionTokens int
+	ReasoningTokens  int
+	TokensUsed       int
+	Cost             *string
+	GenerationID     string
+	Error            *chat.Failure
+	Metadata         chat.Metadata `gorm:"type:json"`
+	QuestionID       string
+	Replaces         string
+	SupersededBy     string
+	Attempt          int
+	LastEventSeq     int
+	Marks            []byte
+	Owner            string
+	IdempotencyKey   string
+	RequestHash      string
+	CreatedAt        time.Time
+	UpdatedAt        time.Time
+}
+
+func (messageRow) TableName() string { return "messages" }
+
+func messagesOf(rows []messageRow) []chat.Message {
+	all := make([]chat.Message, len(rows))
+	for i, row := range rows {
+		all[i] = chat.Message(row)
+	}
+	return all
+}
+
 // Message returns one message of the user, superseded or not.
 func (s *Store) Message(ctx context.Context, userID, id string) (chat.Message, error) {
-	var found chat.Message
+	var found messageRow
 	err := s.read.WithContext(ctx).
 		Where("id = ? AND conversation_id IN (SELECT id FROM conversations WHERE user_id = ?)", id, userID).
 		Take(&found).Error
-	return found, failure(ctx, err, "message")
+	return chat.Message(found), failure(ctx, err, "message")
 }
 
 // Messages returns what the query asks for. Its cost does not depend on where
@@ -41,9 +85,9 @@ func messages(tx *gorm.DB, userID, conversationID string, query chat.MessageQuer
 	if query.Order == chat.OldestFirst {
 		order = "seq"
 	}
-	page := make([]chat.Message, 0, query.Limit)
+	page := make([]messageRow, 0, query.Limit)
 	err := tx.Where("conversation_id = ? AND seq > ? AND seq < ? AND superseded_by = ''", conversationID, query.After, before).
 		Where("EXISTS (SELECT 1 FROM conversations WHERE id = ? AND user_id = ?)", conversationID, userID).
 		Order(order).Limit(query.Limit).Find(&page).Error
-	return page, err
+	return messagesOf(page), err
 }
