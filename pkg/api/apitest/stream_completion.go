@@ -42,6 +42,9 @@ func (r *completionRules) end(byServer bool) {
 	if byServer && !r.done && !r.failed {
 		r.complain("it ends without %s", done)
 	}
+	if len(r.seen) == 0 {
+		return
+	}
 	list := openapi3.NewArraySchema().WithItems(r.schema)
 	if err := list.VisitJSON(r.seen, append(formats(), openapi3.EnableJSONSchema2020())...); err != nil {
 		r.complain("%v", err)
