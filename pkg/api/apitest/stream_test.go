@@ -13,7 +13,7 @@ const (
 		"X-Accel-Buffering: no\nX-Content-Type-Options: nosniff"
 	events = "GET /api/v1/messages/01980f2e-9b07-7d90-b1c3-6e4a8f025c31/events"
 
-	reset     = "retry: 1000\nevent: stream_reset\ndata: {\"reason\":\"unknown_cursor\"}\n\n"
+	reset     = "retry: 1000\nevent: stream_reset\ndata: {\"reason\":\"invalid_cursor\"}\n\n"
 	reconnect = "event: stream_reconnect\ndata: {\"reason\":\"draining\",\"retryMs\":1000}\n\n"
 )
 
