@@ -65,7 +65,7 @@ type Check struct {
 }
 
 // Handler is the whole HTTP face. Call it once.
-func (s *Server) Handler() http.Handler {
+func (s *Server) Handler() *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.renderError
 	s.middleware(e)

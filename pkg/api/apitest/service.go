@@ -1,0 +1,180 @@
+package apitest
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"dreamchat/pkg/api"
+	"dreamchat/pkg/auth"
+	"dreamchat/pkg/cache"
+	"dreamchat/pkg/chat"
+	"dreamchat/pkg/llm"
+	"dreamchat/pkg/llm/llmtest"
+	"dreamchat/pkg/metrics"
+	"dreamchat/pkg/servertest"
+	"dreamchat/pkg/store"
+	"dreamchat/pkg/store/storetest"
+)
+
+// Model is a model of the catalogue that the scripted provider answers for.
+const Model = "openai/gpt-4o-mini"
+
+// Service is a whole server in this process: real database, real cache, real
+// HTTP, and a scripted model provider. Every exchange is held to the contract.
+type Service struct {
+	URL      string
+	Server   *api.Server
+	Router   *llmtest.Router
+	Store    *store.Store
+	Contract *Contract
+
+	tb   testing.TB
+	stop context.CancelFunc
+	done chan error
+}
+
+// Options are what a test may want otherwise.
+type Options struct {
+	// Store and Cache are what the service runs on: of the test's own if nil.
+	Store *store.Store
+	Cache cache.Store
+	// Change is called before the server starts.
+	Change func(*api.Server)
+	// Silence is how long the provider may say nothing: 5 s if zero.
+	Silence time.Duration
+}
+
+// Each runs the test on SQLite with the cache in the process, and on PostgreSQL
+// with Redis.
+func Each(t *testing.T, test func(t *testing.T, service *Service)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, Start(t, Options{}))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, Start(t, Options{Store: storetest.Postgres(t), Cache: Redis(t, servertest.Redis(t))}))
+	})
+}
+
+// Redis opens a cache for a test.
+func Redis(tb testing.TB, url string) *cache.Redis {
+	tb.Helper()
+	opened, err := cache.NewRedis(url, slog.New(slog.DiscardHandler))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = opened.Close() })
+	return opened
+}
+
+// Start runs a service until the end of the test.
+func Start(tb testing.TB, options Options) *Service {
+	tb.Helper()
+	if options.Store == nil {
+		options.Store = storetest.SQLite(tb)
+	}
+	if options.Cache == nil {
+		process, err := cache.NewProcess(1 << 20)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() { _ = process.Close() })
+		options.Cache = process
+	}
+	if options.Silence == 0 {
+		options.Silence = 5 * time.Second
+	}
+	s := &Service{Router: llmtest.New(tb), Store: options.Store, Contract: LoadContract(tb), tb: tb, done: make(chan error, 1)}
+	generations := s.wire(options)
+	if options.Change != nil {
+		options.Change(s.Server)
+	}
+	s.run(generations)
+	return s
+}
+
+func (s *Service) wire(options Options) *chat.Generations {
+	key, err := auth.NewKey()
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	counted := metrics.New()
+	log := slog.New(api.LogHandler{Handler: slog.NewTextHandler(io.Discard, nil)})
+	lists := &cache.Versioned{Store: options.Cache, Name: "conversations", Count: counted.Lookup}
+	tokens := &auth.Tokens{Key: key, Issuer: "test"}
+	transport := llm.NewTransport()
+	s.tb.Cleanup(transport.CloseIdleConnections)
+	models := &chat.Models{
+		Store: s.Store,
+		Cache: &cache.Value[[]chat.Model]{Store: options.Cache, Name: "models", TTL: time.Minute, Count: counted.Lookup},
+		Providers: chat.Providers{
+			"demo": llm.Demo{}.Client(),
+			"openrouter": &llm.Client{
+				BaseURL: s.Router.URL, Key: "secret-key", OpenRouter: true,
+				HTTP: &http.Client{Transport: transport}, Silence: options.Silence,
+			},
+		},
+		Default: Model,
+	}
+	generations := &chat.Generations{
+		Store: s.Store, Messages: s.Store, Talks: s.Store, Models: models, Lists: lists, Log: log,
+		Owner: s.tb.Name(), Grace: time.Second, OnFinish: counted.Finished,
+	}
+	s.Server = &api.Server{
+		Accounts:      &auth.Accounts{Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens},
+		Tokens:        tokens,
+		Models:        models,
+		Conversations: &chat.Conversations{Store: s.Store, Models: models, Lists: lists, Generations: generations},
+		Messages:      &chat.Messages{Store: s.Store, Cursors: key.Derive("cursors")},
+		Generations:   generations,
+		Completions:   &chat.Completions{Models: models},
+		Usage:         s.Store,
+		Checks:        []api.Check{{Name: "database", Needed: true, Ping: s.Store.Ping}},
+		Log:           log,
+		Metrics:       counted.Registry,
+		Origins:       []string{"https://app.example"},
+		BodyLimit:     1 << 20,
+		Heartbeat:     15 * time.Second,
+		WriteTimeout:  30 * time.Second,
+		Grace:         10 * time.Second,
+	}
+	return generations
+}
+
+func (s *Service) run(generations *chat.Generations) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own
+	if err != nil {
+		s.tb.Fatal(err)
+	}
+	s.URL = "http://" + listener.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.stop = cancel
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return s.Server.Run(running, listener) })
+	group.Go(func() error { return generations.Run(running) })
+	go func() {
+		s.done <- group.Wait()
+		close(s.done)
+	}()
+	s.tb.Cleanup(s.Stop)
+}
+
+// Shutdown begins what SIGTERM begins and does not wait for its end.
+func (s *Service) Shutdown() { s.stop() }
+
+// Stop shuts the service down and waits for its end.
+func (s *Service) Stop() {
+	s.stop()
+	if err := <-s.done; err != nil {
+		s.tb.Errorf("the service ended with: %v", err)
+	}
+}
