@@ -47,8 +47,9 @@ func understand(history []wireMessage) question {
 	q.wantsList = q.wantsSteps || has("list", "lists", "bullet", "bullets")
 	q.wantsCode = has("code", "function", "program", "example", "script", "snippet")
 	q.language = codeLanguage(words)
-	q.asks = strings.ContainsAny(q.text, "?？؟") || len(words) > 0 && slices.Contains(askers, words[0])
 	q.topic = topic(q.text)
+	first, _, _ := strings.Cut(strings.ToLower(q.topic), " ")
+	q.asks = strings.ContainsAny(q.text, "?？؟") || slices.Contains(askers, first)
 	return q
 }
 
