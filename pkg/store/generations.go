@@ -99,7 +99,7 @@ func finalColumns() []string {
 
 // abandonedRow is an answer with the owner of its conversation.
 type abandonedRow struct {
-	messageRow
+	Answer messageRow `gorm:"embedded"`
 	UserID string
 }
 
@@ -115,7 +115,7 @@ func (s *Store) AbandonedAnswers(
 		ORDER BY messages.id LIMIT ?`, owner, stamp(before), limit).Scan(&rows).Error
 	abandoned := make([]chat.Abandoned, len(rows))
 	for i, row := range rows {
-		abandoned[i] = chat.Abandoned{UserID: row.UserID, Answer: chat.Message(row.messageRow)}
+		abandoned[i] = chat.Abandoned{UserID: row.UserID, Answer: chat.Message(row.Answer)}
 	}
 	return abandoned, failure(ctx, err, "answer")
 }
