@@ -112,8 +112,6 @@ func (x *exchange) checkOutside() {
 }
 
 // general matches headers that any response may have.
-//
-//nolint:gochecknoglobals // compiled once, never written
 var general = regexp.MustCompile(`^(Access-Control-.*|Cache-Control|Connection|Content-Length|Content-Type|Date|` +
 	`Referrer-Policy|Vary|X-Content-Type-Options)$`)
 

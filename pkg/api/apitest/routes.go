@@ -8,7 +8,6 @@ import (
 	"github.com/labstack/echo/v4"
 )
 
-//nolint:gochecknoglobals // compiled once, never written
 var parameter = regexp.MustCompile(`\{(\w+)\}`)
 
 // Routes fails the test for each route that the document does not describe and

@@ -34,7 +34,9 @@ func (r *completionRules) event(f frame) {
 		r.complain("the data of event %d is not a JSON object: %v", f.number, err)
 		return
 	}
-	_, r.failed = data["error"]
+	if _, failed := data["error"]; failed {
+		r.failed = true
+	}
 	r.seen = append(r.seen, map[string]any{"data": data})
 }
 
