@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -12,9 +13,14 @@ import (
 	"dreamchat/pkg/problem"
 )
 
+var load = sync.OnceValues(func() (*openapi3.T, error) {
+	return openapi3.NewLoader().LoadFromData(dreamchat.OpenAPI)
+})
+
+// document is what openapi.yaml says, for reading only.
 func document(t *testing.T) *openapi3.T {
 	t.Helper()
-	doc, err := openapi3.NewLoader().LoadFromData(dreamchat.OpenAPI)
+	doc, err := load()
 	if err != nil {
 		t.Fatal(err)
 	}
