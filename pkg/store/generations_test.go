@@ -78,22 +78,23 @@ func TestLateWriterLoses(t *testing.T) {
 }
 
 func TestWhichAnswerStands(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		status  chat.Status
-		content string
-		stands  bool
-	}{
-		{"complete", chat.StatusComplete, "text", true},
-		{"complete and empty", chat.StatusComplete, "", true},
-		{"stopped with text", chat.StatusStopped, "te", true},
-		{"stopped without", chat.StatusStopped, "", false},
-		{"failed", chat.StatusFailed, "te", false},
-		{"interrupted", chat.StatusInterrupted, "te", false},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			storetest.Each(t, func(t *testing.T, s *store.Store) {
-				c := newConversation(t, s)
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		user := storetest.User(t, s, "ada").ID
+		for _, test := range []struct {
+			name    string
+			status  chat.Status
+			content string
+			stands  bool
+		}{
+			{"complete", chat.StatusComplete, "text", true},
+			{"complete and empty", chat.StatusComplete, "", true},
+			{"stopped with text", chat.StatusStopped, "te", true},
+			{"stopped without", chat.StatusStopped, "", false},
+			{"failed", chat.StatusFailed, "te", false},
+			{"interrupted", chat.StatusInterrupted, "te", false},
+		} {
+			t.Run(test.name, func(t *testing.T) {
+				c := conversationOf(t, s, user, test.name, at(0))
 				first := exchange(t, s, c, 1)
 				second := begin(t, s, again(c, first.Answer, 2))
 				finish(t, s, second.Answer, test.status, test.content)
@@ -112,8 +113,8 @@ func TestWhichAnswerStands(t *testing.T) {
 				checkCount(t, s, c)
 				begin(t, s, again(c, message(t, s, c, winner), 3)) // it is the newest that stands
 			})
-		})
-	}
+		}
+	})
 }
 
 func TestHistoryIsWhatAModelMayRead(t *testing.T) {

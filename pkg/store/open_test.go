@@ -1,0 +1,160 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"dreamchat/pkg/auth"
+	"dreamchat/pkg/chat"
+	"dreamchat/pkg/id"
+	"dreamchat/pkg/problem"
+	"dreamchat/pkg/servertest"
+	"dreamchat/pkg/store"
+	"dreamchat/pkg/store/storetest"
+)
+
+func TestOpenSaysWhatIsWrong(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name, url string
+		want      []string
+	}{
+		{"no path", "sqlite:", []string{"path"}},
+		{"no folder", "sqlite:" + filepath.Join(file, "x", "d.db"), []string{"folder", filepath.Join(file, "x")}},
+		{"a folder", "sqlite:" + folder, []string{folder, "cannot be written"}},
+		{"unknown", "mysql://user:secret@host/db", []string{`"postgres://"`, `"sqlite:"`}},
+		{"unreadable", "postgres://user:secret@host:port/db", []string{"PostgreSQL URL"}},
+		{"nobody there", "postgres://user:secret@127.0.0.1:1/db", []string{`"db"`, "127.0.0.1", "port 1"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			_, err := store.Open(t.Context(), test.url, store.Options{})
+			if err == nil {
+				t.Fatal("it opens")
+			}
+			for _, part := range test.want {
+				if !strings.Contains(err.Error(), part) {
+					t.Errorf("the error does not say %s: %v", part, err)
+				}
+			}
+			if strings.Contains(err.Error(), "secret") {
+				t.Errorf("the error tells the password: %v", err)
+			}
+		})
+	}
+}
+
+func TestSQLitePathsMayHoldAnything(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a b?c%20d#e&f", "ü.db")
+	s := storetest.Open(t, "sqlite:"+path)
+	if _, err := s.MigrateUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Error(err)
+	}
+}
+
+// everyCall asks for each method once.
+func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Context) error {
+	messageID := id.New()
+	return map[string]func(context.Context) error{
+		"Ping":               s.Ping,
+		"MigrateUp":          func(ctx context.Context) error { _, err := s.MigrateUp(ctx); return err },
+		"MigrationStatus":    func(ctx context.Context) error { _, err := s.MigrationStatus(ctx); return err },
+		"CreateConversation": func(ctx context.Context) error { return s.CreateConversation(ctx, c) },
+		"Conversation":       func(ctx context.Context) error { _, err := s.Conversation(ctx, c.UserID, c.ID); return err },
+		"Conversations": func(ctx context.Context) error {
+			_, _, err := s.Conversations(ctx, c.UserID, chat.ConversationQuery{Limit: 1})
+			return err
+		},
+		"UpdateConversation": func(ctx context.Context) error {
+			_, err := s.UpdateConversation(ctx, c.UserID, c.ID, chat.ConversationPatch{}, at(1))
+			return err
+		},
+		"DeleteConversation": func(ctx context.Context) error { return s.DeleteConversation(ctx, c.UserID, c.ID) },
+		"Message":            func(ctx context.Context) error { _, err := s.Message(ctx, c.UserID, messageID); return err },
+		"Messages": func(ctx context.Context) error {
+			_, err := s.Messages(ctx, c.UserID, c.ID, chat.MessageQuery{Limit: 1})
+			return err
+		},
+		"Models":      func(ctx context.Context) error { _, err := s.Models(ctx); return err },
+		"BeginAnswer": func(ctx context.Context) error { _, err := s.BeginAnswer(ctx, send(c, 1)); return err },
+		"History":     func(ctx context.Context) error { _, err := s.History(ctx, c.ID, 1, 1); return err },
+		"Checkpoint": func(ctx context.Context) error {
+			_, err := s.Checkpoint(ctx, []chat.Message{{ID: messageID}}, at(1))
+			return err
+		},
+		"FinishAnswer": func(ctx context.Context) error {
+			_, err := s.FinishAnswer(ctx, 1, chat.Message{ID: messageID, ConversationID: c.ID})
+			return err
+		},
+		"AbandonedAnswers": func(ctx context.Context) error { _, err := s.AbandonedAnswers(ctx, "me", at(1), 1); return err },
+		"Usage": func(ctx context.Context) error {
+			_, _, err := s.Usage(ctx, c.UserID, chat.UsageQuery{GroupBy: chat.UsageByDay})
+			return err
+		},
+		"CreateUser":      func(ctx context.Context) error { return s.CreateUser(ctx, newUser("a@b.c", "a")) },
+		"User":            func(ctx context.Context) error { _, err := s.User(ctx, c.UserID); return err },
+		"UserByLogin":     func(ctx context.Context) error { _, err := s.UserByLogin(ctx, "a"); return err },
+		"AddRefreshToken": func(ctx context.Context) error { return s.AddRefreshToken(ctx, newToken(c.UserID, "h")) },
+		"RotateRefreshToken": func(ctx context.Context) error {
+			_, err := s.RotateRefreshToken(ctx, "h", auth.RefreshToken{}, at(1))
+			return err
+		},
+		"RevokeFamily": func(ctx context.Context) error { return s.RevokeFamily(ctx, "h", at(1)) },
+	}
+}
+
+func TestServerThatIsAwayIsUnavailable(t *testing.T) {
+	server := servertest.StartPostgres(t)
+	s := storetest.Open(t, server.URL)
+	if _, err := s.MigrateUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c := newConversation(t, s)
+	server.Stop()
+	for name, call := range everyCall(s, c) {
+		t.Run(name, func(t *testing.T) { wantKind(t, call(t.Context()), problem.Unavailable) })
+	}
+	server.Start()
+	if err := s.Ping(t.Context()); err != nil {
+		t.Errorf("the server is back: %v", err)
+	}
+	exchange(t, s, c, 1)
+}
+
+func TestClosedStoreIsUnavailable(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newConversation(t, s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		for name, call := range everyCall(s, c) {
+			t.Run(name, func(t *testing.T) { wantKind(t, call(t.Context()), problem.Unavailable) })
+		}
+	})
+}
+
+func TestDoneContextGivesItsCause(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newConversation(t, s)
+		why := errors.New("the reader left")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		cancel(why)
+		for name, call := range everyCall(s, c) {
+			t.Run(name, func(t *testing.T) {
+				if err := call(ctx); !errors.Is(err, why) {
+					t.Errorf("the error is %v", err)
+				}
+			})
+		}
+	})
+}
