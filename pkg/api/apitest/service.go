@@ -2,7 +2,6 @@ package apitest
 
 import (
 	"context"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -44,11 +43,22 @@ type Service struct {
 type Options struct {
 	// Store and Cache are what the service runs on: of the test's own if nil.
 	Store *store.Store
-	Cache cache.Store
+	Cache Cache
+	// Key is what signs tokens: of the service's own if nil. Instances that
+	// share their users share it.
+	Key *auth.Key
+	// Log takes what the service logs: nothing if nil.
+	Log slog.Handler
 	// Change is called before the server starts.
 	Change func(*api.Server)
 	// Silence is how long the provider may say nothing: 5 s if zero.
 	Silence time.Duration
+}
+
+// Cache is what a service keeps for a while, in the process or in Redis.
+type Cache interface {
+	cache.Store
+	Ping(ctx context.Context) error
 }
 
 // Each runs the test on SQLite with the cache in the process, and on PostgreSQL
@@ -93,6 +103,12 @@ func Start(tb testing.TB, options Options) *Service {
 	if options.Silence == 0 {
 		options.Silence = 5 * time.Second
 	}
+	if options.Log == nil {
+		options.Log = slog.DiscardHandler
+	}
+	if options.Key == nil {
+		options.Key = Key(tb)
+	}
 	s := &Service{Router: llmtest.New(tb), Store: options.Store, Contract: LoadContract(tb), tb: tb, done: make(chan error, 1)}
 	generations := s.wire(options)
 	if options.Change != nil {
@@ -102,15 +118,21 @@ func Start(tb testing.TB, options Options) *Service {
 	return s
 }
 
-func (s *Service) wire(options Options) *chat.Generations {
+// Key makes a signing key.
+func Key(tb testing.TB) *auth.Key {
+	tb.Helper()
 	key, err := auth.NewKey()
 	if err != nil {
-		s.tb.Fatal(err)
+		tb.Fatal(err)
 	}
+	return key
+}
+
+func (s *Service) wire(options Options) *chat.Generations {
 	counted := metrics.New()
-	log := slog.New(api.LogHandler{Handler: slog.NewTextHandler(io.Discard, nil)})
+	log := slog.New(api.LogHandler{Handler: options.Log})
 	lists := &cache.Versioned{Store: options.Cache, Name: "conversations", Count: counted.Lookup}
-	tokens := &auth.Tokens{Key: key, Issuer: "test"}
+	tokens := &auth.Tokens{Key: options.Key, Issuer: "test"}
 	transport := llm.NewTransport()
 	s.tb.Cleanup(transport.CloseIdleConnections)
 	models := &chat.Models{
@@ -134,18 +156,21 @@ func (s *Service) wire(options Options) *chat.Generations {
 		Tokens:        tokens,
 		Models:        models,
 		Conversations: &chat.Conversations{Store: s.Store, Models: models, Lists: lists, Generations: generations},
-		Messages:      &chat.Messages{Store: s.Store, Cursors: key.Derive("cursors")},
+		Messages:      &chat.Messages{Store: s.Store, Cursors: options.Key.Derive("cursors")},
 		Generations:   generations,
 		Completions:   &chat.Completions{Models: models},
 		Usage:         s.Store,
-		Checks:        []api.Check{{Name: "database", Needed: true, Ping: s.Store.Ping}},
-		Log:           log,
-		Metrics:       counted.Registry,
-		Origins:       []string{"https://app.example"},
-		BodyLimit:     1 << 20,
-		Heartbeat:     15 * time.Second,
-		WriteTimeout:  30 * time.Second,
-		Grace:         10 * time.Second,
+		Checks: []api.Check{
+			{Name: "database", Needed: true, Ping: s.Store.Ping},
+			{Name: "cache", Ping: options.Cache.Ping},
+		},
+		Log:          log,
+		Metrics:      counted.Registry,
+		Origins:      []string{"https://app.example"},
+		BodyLimit:    1 << 20,
+		Heartbeat:    15 * time.Second,
+		WriteTimeout: 30 * time.Second,
+		Grace:        10 * time.Second,
 	}
 	return generations
 }

@@ -44,6 +44,13 @@ func (s *Service) User() *User {
 	return user
 }
 
+// As is a user of another instance who sends requests to this one.
+func (s *Service) As(user *User) *User {
+	here := s.Nobody()
+	here.Token, here.Session = user.Token, user.Session
+	return here
+}
+
 // Reply is a whole response.
 type Reply struct {
 	*http.Response
@@ -135,6 +142,9 @@ func (r *Reply) Problem(want problem.Kind) problem.Document {
 	document := Decode[problem.Document](r)
 	if document.Code != want.Code() {
 		r.tb.Fatalf("%s %s: code %s, want %s\n%s", r.Request.Method, r.Request.URL.Path, document.Code, want.Code(), r.Bytes)
+	}
+	if id := r.Header.Get("X-Request-Id"); document.Instance != id {
+		r.tb.Errorf("%s %s: instance %q, but X-Request-Id is %q", r.Request.Method, r.Request.URL.Path, document.Instance, id)
 	}
 	return document
 }
