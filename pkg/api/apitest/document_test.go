@@ -13,6 +13,7 @@ import (
 	"dreamchat/pkg/problem"
 )
 
+//nolint:gochecknoglobals // read once for all tests of a process, never written
 var load = sync.OnceValues(func() (*openapi3.T, error) {
 	return openapi3.NewLoader().LoadFromData(dreamchat.OpenAPI)
 })
