@@ -13,8 +13,6 @@ import (
 )
 
 // version is stamped by the linker.
-//
-//nolint:gochecknoglobals // the linker sets it
 var version = "dev"
 
 type cli struct {

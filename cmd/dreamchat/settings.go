@@ -34,7 +34,6 @@ type settings struct {
 
 	OpenRouterKey string        `env:"OPENROUTER_API_KEY"`
 	OpenRouterURL string        `env:"OPENROUTER_BASE_URL" envDefault:"https://openrouter.ai/api/v1"`
-	OllamaURL     string        `env:"OLLAMA_URL"`
 	LLMTimeout    time.Duration `env:"LLM_TIMEOUT" envDefault:"60s"`
 	DefaultModel  string        `env:"DEFAULT_MODEL"`
 	DemoDelay     time.Duration `env:"DEMO_DELAY" envDefault:"25ms"`
@@ -103,7 +102,7 @@ func (s *settings) check() []string {
 	must(s.WriteTimeout >= time.Second, "STREAM_WRITE_TIMEOUT must be at least 1s")
 	must(s.ShutdownGrace >= 0, "SHUTDOWN_GRACE must not be negative")
 	for name, value := range map[string]string{
-		"APP_URL": s.AppURL, "OPENROUTER_BASE_URL": s.OpenRouterURL, "OLLAMA_URL": s.OllamaURL,
+		"APP_URL": s.AppURL, "OPENROUTER_BASE_URL": s.OpenRouterURL,
 	} {
 		must(value == "" || isHTTP(value), name+" must be an http or https URL")
 	}

@@ -126,7 +126,7 @@ func typeName(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	switch t.Kind() { //nolint:exhaustive // the rest is not used in bodies
+	switch t.Kind() {
 	case reflect.String:
 		return "a string"
 	case reflect.Bool:

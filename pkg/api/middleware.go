@@ -65,7 +65,6 @@ func secure(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-//nolint:gochecknoglobals // compiled once, never written
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
 // identify gives every request an id: the client's own if it is well formed.

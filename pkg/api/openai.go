@@ -155,7 +155,11 @@ func (r *completionRequest) toChat() (chat.Request, error) {
 		complain("/max_tokens", "must be from 1 to 200000")
 	}
 	for _, turn := range r.Messages {
-		switch role := chat.Role(turn.Role); role {
+		role := chat.Role(turn.Role)
+		if role == "developer" {
+			role = chat.RoleSystem // its newer name
+		}
+		switch role {
 		case chat.RoleSystem, chat.RoleUser, chat.RoleAssistant:
 			request.Messages = append(request.Messages, chat.Turn{Role: role, Content: string(turn.Content)})
 		default:
@@ -192,7 +196,7 @@ func (s *Server) streamCompletion(c echo.Context, reply completion, usage bool, 
 			continue
 		}
 		if err := write(chunk); err != nil {
-			return nil //nolint:nilerr // the client has gone
+			return nil // the client has gone
 		}
 	}
 	if w == nil {

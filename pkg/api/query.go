@@ -3,6 +3,7 @@ package api
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -62,10 +63,8 @@ func (q *query) oneOf(name string, words ...string) string {
 	if text == "" {
 		return words[0]
 	}
-	for _, word := range words {
-		if text == word {
-			return text
-		}
+	if slices.Contains(words, text) {
+		return text
 	}
 	q.complain(name, "must be one of "+strings.Join(words, ", "))
 	return words[0]

@@ -13,7 +13,6 @@ import (
 	"dreamchat/pkg/problem"
 )
 
-//nolint:gochecknoglobals // compiled once, never written
 var usernameForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 
 // rules checks structs by their "validate" tags. It caches what it learns of a

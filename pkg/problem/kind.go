@@ -135,7 +135,7 @@ func (k Kind) Because(cause error, detail string) *Error {
 func Named(code string) Kind {
 	for kind, row := range table {
 		if row.code == code {
-			return Kind(kind) //nolint:gosec // an index of the table
+			return Kind(kind)
 		}
 	}
 	return Internal

@@ -5,6 +5,7 @@ package problem
 
 import (
 	"errors"
+	"maps"
 	"time"
 )
 
@@ -50,9 +51,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 func (e *Error) With(key string, value any) *Error {
 	told := *e
 	told.Details = make(map[string]any, len(e.Details)+1)
-	for k, v := range e.Details {
-		told.Details[k] = v
-	}
+	maps.Copy(told.Details, e.Details)
 	told.Details[key] = value
 	return &told
 }
@@ -67,8 +66,7 @@ func (e *Error) After(wait time.Duration) *Error {
 // From finds the problem in a chain of errors. What is not a problem is
 // Internal and tells the caller nothing of its cause.
 func From(err error) *Error {
-	var found *Error
-	if errors.As(err, &found) {
+	if found, ok := errors.AsType[*Error](err); ok {
 		return found
 	}
 	return Internal.Because(err, "Something went wrong on our side.")

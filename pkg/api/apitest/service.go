@@ -176,7 +176,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 }
 
 func (s *Service) run(generations *chat.Generations) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		s.tb.Fatal(err)
 	}
