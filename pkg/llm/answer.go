@@ -12,7 +12,7 @@ import (
 
 const (
 	// afterFinish is how long the usage may follow the last text.
-	afterFinish = 5 * time.Second
+	afterFinish = 10 * time.Second
 	// afterDone is how long the end of the response may follow [DONE]. A
 	// response that was read to its end leaves its connection to the next one.
 	afterDone = 50 * time.Millisecond

@@ -25,7 +25,7 @@ func clientOf(tb testing.TB, router *llmtest.Router) *llm.Client {
 		BaseURL:    router.URL,
 		Key:        key,
 		HTTP:       &http.Client{Transport: transport},
-		Silence:    10 * time.Second,
+		Silence:    30 * time.Second,
 		OpenRouter: true,
 		AppURL:     "https://chat.example",
 		AppTitle:   "Dreamchat",

@@ -80,7 +80,8 @@ func (x *exchange) run(handler http.Handler, request *http.Request) {
 		x.WriteHeader(http.StatusOK)
 		switch fault {
 		case nil:
-			_ = x.sink.Close()
+			// A handler that gave up does not look like one that was done.
+			_ = x.sink.CloseWithError(context.Cause(request.Context()))
 		case http.ErrAbortHandler: //nolint:errorlint // a panic's value, compared as net/http does
 			_ = x.sink.CloseWithError(io.ErrUnexpectedEOF)
 		default:
