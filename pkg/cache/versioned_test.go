@@ -138,6 +138,18 @@ func TestChangeDuringFirstReadsIsSeen(t *testing.T) {
 	})
 }
 
+func TestChangeIsToldThoughItsCallerIsGone(t *testing.T) {
+	each(t, func(t *testing.T, view func() cache.Store) {
+		here := newVersioned(view())
+		there := instance(here, view())
+		expect(t, there, "ann", "page", "old", "old")
+		gone, leave := context.WithCancel(t.Context())
+		leave()
+		here.Advance(gone, "ann")
+		expect(t, there, "ann", "page", "new", "new")
+	})
+}
+
 func TestListOfAnEvictedVersionDoesNotComeBack(t *testing.T) {
 	url := servertest.Redis(t)
 	lists := newVersioned(newRedis(t, url))
