@@ -51,14 +51,9 @@ func StartRedis(tb testing.TB) *RedisServer {
 	must(tb, err, "Redis")
 	port, err := freePort()
 	must(tb, err, "find a free port")
-	folder, err := os.MkdirTemp("", "dreamchat-redis-*")
-	must(tb, err, "make a folder for Redis")
-	s := &RedisServer{tb: tb, binary: path, folder: folder, port: port, password: rand.Text()}
+	s := &RedisServer{tb: tb, binary: path, folder: tb.TempDir(), port: port, password: rand.Text()}
 	s.URL = (&url.URL{Scheme: "redis", User: url.UserPassword("", s.password), Host: loopback(s.port), Path: "/0"}).String()
-	tb.Cleanup(func() {
-		s.Stop()
-		_ = os.RemoveAll(folder) // a temporary folder
-	})
+	tb.Cleanup(s.Stop)
 	s.Start()
 	return s
 }

@@ -93,8 +93,7 @@ func (p *process) kill() error {
 		return err
 	}
 	err := p.command.Wait()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
 		return nil
 	}
 	return err

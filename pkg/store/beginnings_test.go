@@ -54,7 +54,7 @@ func TestSameRequestGetsTheSameAnswer(t *testing.T) {
 		first := begin(t, s, b)
 
 		same := send(c, 2)
-		same.LastSeq = ptr(int64(0)) // which is stale by now; the replay comes first
+		same.LastSeq = new(int64(0)) // which is stale by now; the replay comes first
 		same.Answer.IdempotencyKey, same.Answer.RequestHash = "key", "hash"
 		for _, status := range []chat.Status{chat.StatusStreaming, chat.StatusComplete} {
 			if status == chat.StatusComplete {
@@ -93,7 +93,7 @@ func TestSecondSendWhileOneRuns(t *testing.T) {
 		c := newConversation(t, s)
 		running := begin(t, s, send(c, 1))
 		second := send(c, 2)
-		second.LastSeq = ptr(int64(0)) // stale too; what runs is told first
+		second.LastSeq = new(int64(0)) // stale too; what runs is told first
 		_, err := s.BeginAnswer(t.Context(), second)
 		wantKind(t, err, problem.GenerationRunning)
 		wantEqual(t, problem.From(err).Details["messageId"], any(running.Answer.ID))
@@ -111,7 +111,7 @@ func TestStaleSenderIsShownWhatWasMissed(t *testing.T) {
 		known := exchange(t, s, c, 1)
 		missed := exchange(t, s, c, 2)
 		b := send(c, 3)
-		b.LastSeq = ptr(known.Answer.Seq)
+		b.LastSeq = new(known.Answer.Seq)
 		_, err := s.BeginAnswer(t.Context(), b)
 		wantKind(t, err, problem.StaleConversation)
 		details := problem.From(err).Details
@@ -119,7 +119,7 @@ func TestStaleSenderIsShownWhatWasMissed(t *testing.T) {
 		shown, _ := details["missed"].([]chat.Message)
 		wantEqual(t, ids(shown), []string{missed.Question.ID, missed.Answer.ID})
 
-		b.LastSeq = ptr(missed.Answer.Seq)
+		b.LastSeq = new(missed.Answer.Seq)
 		begin(t, s, b)
 	})
 }
@@ -131,7 +131,7 @@ func TestMissedMessagesAreBounded(t *testing.T) {
 		exchange(t, s, c, i)
 	}
 	b := send(c, 1)
-	b.LastSeq = ptr(int64(0))
+	b.LastSeq = new(int64(0))
 	_, err := s.BeginAnswer(t.Context(), b)
 	shown, _ := problem.From(err).Details["missed"].([]chat.Message)
 	if len(shown) != chat.MissedLimit || shown[0].Seq != 1 {

@@ -47,7 +47,7 @@ func TestConversationOfAnotherDoesNotExist(t *testing.T) {
 		for name, call := range map[string]func() error{
 			"Conversation": func() error { _, err := s.Conversation(ctx, other, c.ID); return err },
 			"Update": func() error {
-				_, err := s.UpdateConversation(ctx, other, c.ID, chat.ConversationPatch{Title: ptr("mine")}, at(3))
+				_, err := s.UpdateConversation(ctx, other, c.ID, chat.ConversationPatch{Title: new("mine")}, at(3))
 				return err
 			},
 			"Delete":   func() error { return s.DeleteConversation(ctx, other, c.ID) },
@@ -76,11 +76,11 @@ func TestPatchChangesOnlyWhatItNames(t *testing.T) {
 			patch  chat.ConversationPatch
 			change func(*chat.Conversation)
 		}{
-			{chat.ConversationPatch{Title: ptr("")}, func(c *chat.Conversation) { c.Title = "" }},
-			{chat.ConversationPatch{ModelID: ptr("x/y")}, func(c *chat.Conversation) { c.ModelID = "x/y" }},
-			{chat.ConversationPatch{IsPinned: ptr(true)}, func(c *chat.Conversation) { c.IsPinned = true }},
-			{chat.ConversationPatch{IsArchived: ptr(true)}, func(c *chat.Conversation) { c.IsArchived = true }},
-			{chat.ConversationPatch{IsPinned: ptr(false)}, func(c *chat.Conversation) { c.IsPinned = false }},
+			{chat.ConversationPatch{Title: new("")}, func(c *chat.Conversation) { c.Title = "" }},
+			{chat.ConversationPatch{ModelID: new("x/y")}, func(c *chat.Conversation) { c.ModelID = "x/y" }},
+			{chat.ConversationPatch{IsPinned: new(true)}, func(c *chat.Conversation) { c.IsPinned = true }},
+			{chat.ConversationPatch{IsArchived: new(true)}, func(c *chat.Conversation) { c.IsArchived = true }},
+			{chat.ConversationPatch{IsPinned: new(false)}, func(c *chat.Conversation) { c.IsPinned = false }},
 			{chat.ConversationPatch{}, func(*chat.Conversation) {}},
 		} {
 			want.UpdatedAt = want.UpdatedAt.Add(1)
@@ -113,7 +113,7 @@ func TestListHasPinnedThenNewestThenIDs(t *testing.T) {
 		tie1 := conversationOf(t, s, user, "tie", at(2))
 		tie2 := conversationOf(t, s, user, "tie", at(2))
 		pinned := conversationOf(t, s, user, "pinned", at(0))
-		_, err := s.UpdateConversation(t.Context(), user, pinned.ID, chat.ConversationPatch{IsPinned: ptr(true)}, at(0))
+		_, err := s.UpdateConversation(t.Context(), user, pinned.ID, chat.ConversationPatch{IsPinned: new(true)}, at(0))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -142,7 +142,7 @@ func TestListFilters(t *testing.T) {
 			conversationOf(t, s, user, title, at(i))
 		}
 		shelved := conversationOf(t, s, user, "shelved", at(9))
-		_, err := s.UpdateConversation(t.Context(), user, shelved.ID, chat.ConversationPatch{IsArchived: ptr(true)}, at(9))
+		_, err := s.UpdateConversation(t.Context(), user, shelved.ID, chat.ConversationPatch{IsArchived: new(true)}, at(9))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -157,8 +157,8 @@ func TestListFilters(t *testing.T) {
 			{"ASCII case", chat.ConversationQuery{Search: "SNAKE"}, []string{"snakecase", "snake_case"}},
 			{"other case", chat.ConversationQuery{Search: "üBER ö"}, []string{"Über Öl"}},
 			{"nothing", chat.ConversationQuery{Search: "'; DROP"}, nil},
-			{"archived", chat.ConversationQuery{Archived: ptr(true)}, []string{"shelved"}},
-			{"search and archive", chat.ConversationQuery{Archived: ptr(false), Search: "sh"}, nil},
+			{"archived", chat.ConversationQuery{Archived: new(true)}, []string{"shelved"}},
+			{"search and archive", chat.ConversationQuery{Archived: new(false), Search: "sh"}, nil},
 		} {
 			t.Run(test.name, func(t *testing.T) {
 				test.query.Limit = 10
@@ -179,7 +179,7 @@ func TestListFilters(t *testing.T) {
 		if err != nil || len(renamed) != 1 {
 			t.Fatal(err)
 		}
-		if _, err = s.UpdateConversation(t.Context(), user, shelved.ID, chat.ConversationPatch{Title: ptr("Ärger")}, at(9)); err != nil {
+		if _, err = s.UpdateConversation(t.Context(), user, shelved.ID, chat.ConversationPatch{Title: new("Ärger")}, at(9)); err != nil {
 			t.Fatal(err)
 		}
 		found, _, err := s.Conversations(t.Context(), user, chat.ConversationQuery{Search: "ärg", Limit: 1})

@@ -48,12 +48,10 @@ func found(done *gorm.DB) error {
 
 // isAway tells whether the database, rather than the statement, is the reason.
 func isAway(err error) bool {
-	var server *pgconn.PgError
-	if errors.As(err, &server) {
+	if server, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return isServerAway(server.Code)
 	}
-	var file *gosqlite.Error
-	if errors.As(err, &file) {
+	if file, ok := errors.AsType[*gosqlite.Error](err); ok {
 		return isFileAway(file.Code())
 	}
 	var connect *pgconn.ConnectError

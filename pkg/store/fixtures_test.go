@@ -13,10 +13,11 @@ import (
 	"dreamchat/pkg/store/storetest"
 )
 
-// epoch has more digits than are stored; at counts seconds from it.
-var epoch = time.Date(2025, 3, 1, 12, 0, 0, 123456789, time.FixedZone("CET", 3600))
-
-func at(seconds int) time.Time { return epoch.Add(time.Duration(seconds) * time.Second) }
+// at counts seconds from a time that has more digits than are stored, and
+// another zone.
+func at(seconds int) time.Time {
+	return time.Date(2025, 3, 1, 12, 0, seconds, 123456789, time.FixedZone("CET", 3600))
+}
 
 func stored(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
 
@@ -140,5 +141,3 @@ func ids(messages []chat.Message) []string {
 	}
 	return all
 }
-
-func ptr[T any](v T) *T { return &v }

@@ -18,7 +18,7 @@ func TestFinishSavesEverything(t *testing.T) {
 		answer.Content, answer.Reasoning, answer.Status = "Grüße 🎈", "so", chat.StatusFailed
 		answer.ModelID, answer.FinishReason, answer.GenerationID = "other/model", "length", "gen-1"
 		answer.PromptTokens, answer.CompletionTokens, answer.ReasoningTokens, answer.TokensUsed = 1, 2, 3, 4
-		answer.Cost = ptr("0.000000000000000123450")
+		answer.Cost = new("0.000000000000000123450")
 		answer.Error = &chat.Failure{Code: "upstream_error", Message: "m", Details: map[string]any{"a": "b"}, Retryable: true}
 		answer.Metadata = chat.Metadata{"k": []any{"v", nil, true}}
 		answer.Attempt, answer.LastEventSeq, answer.Marks = 2, 99, []byte{0, 255, 1}

@@ -57,7 +57,8 @@ func messagesOf(rows []messageRow) []chat.Message {
 func (s *Store) Message(ctx context.Context, userID, id string) (chat.Message, error) {
 	var found messageRow
 	err := s.read.WithContext(ctx).
-		Where("id = ? AND conversation_id IN (SELECT id FROM conversations WHERE user_id = ?)", id, userID).
+		Where("id = ? AND EXISTS (SELECT 1 FROM conversations WHERE id = messages.conversation_id AND user_id = ?)",
+			id, userID).
 		Take(&found).Error
 	return chat.Message(found), failure(ctx, err, "message")
 }

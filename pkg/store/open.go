@@ -66,9 +66,10 @@ const (
 
 // Open connects to the database that url names: "postgres://…" or
 // "postgresql://…" for a server, or "sqlite:" and the path of a file, such as
-// "sqlite:./data/dreamchat.db", whose folder is made if it is missing. The error
-// is a sentence for the person who set the URL; it never holds a password.
-// The caller closes the store.
+// "sqlite:./data/dreamchat.db", whose folder is made if it is missing. Beside that
+// file lie its write-ahead log ("-wal", "-shm") and "-lock", which processes that
+// start at once take turns by. The error is a sentence for the person who set the
+// URL; it never holds a password. The caller closes the store.
 func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	path, isFile := strings.CutPrefix(url, "sqlite:")
 	switch {

@@ -20,7 +20,7 @@ const pageSize = 50
 // them is in one conversation. DREAMCHAT_BENCH_MESSAGES overrides it.
 func messageCount(b *testing.B) int {
 	b.Helper()
-	text := os.Getenv("DREAMCHAT_BENCH_MESSAGES") //nolint:forbidigo // the size of a benchmark is no setting
+	text := os.Getenv("DREAMCHAT_BENCH_MESSAGES")
 	if text == "" {
 		return 1_000_000
 	}

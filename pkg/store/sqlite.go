@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/glebarez/sqlite"
 	"gorm.io/gorm"
@@ -78,12 +79,5 @@ func openPool(dsn string, maxOpen int, options Options) (*gorm.DB, error) {
 // fileURI escapes the path, in which "?" and "%" would have a meaning.
 func fileURI(path string, parameters ...string) string {
 	uri := "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
-	for i, parameter := range parameters {
-		separator := "&"
-		if i == 0 {
-			separator = "?"
-		}
-		uri += separator + parameter
-	}
-	return uri
+	return uri + "?" + strings.Join(parameters, "&")
 }

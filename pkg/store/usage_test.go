@@ -22,11 +22,11 @@ func TestUsageSumsExactly(t *testing.T) {
 			}
 		}
 		const day = 24 * 60 * 60
-		took(c, 0, "a", ptr("0.1000000001"))
-		took(c, 1, "b", ptr("0.2"))
+		took(c, 0, "a", new("0.1000000001"))
+		took(c, 1, "b", new("0.2"))
 		took(other, day, "a", nil)
-		took(other, 2*day, "a", ptr("9"))               // too late
-		took(newConversation(t, s), 0, "a", ptr("100")) // somebody else's
+		took(other, 2*day, "a", new("9"))               // too late
+		took(newConversation(t, s), 0, "a", new("100")) // somebody else's
 
 		first, both := stored(at(0)).Format(time.DateOnly), stored(at(day)).Format(time.DateOnly)
 		sum := func(n int64, cost string) chat.UsageSum {
