@@ -58,7 +58,7 @@ func (d *decoder) object(field func(*decoder, []byte)) {
 			d.at++
 			return
 		}
-		key := d.string()
+		key := d.key()
 		d.space()
 		d.expect(':')
 		d.space()
@@ -163,6 +163,23 @@ func (d *decoder) valueOrNull() []byte {
 		return value
 	}
 	return nil
+}
+
+// key takes a string that is short and rarely has escapes.
+func (d *decoder) key() []byte {
+	if d.peek() == '"' {
+		rest := d.in[d.at+1:]
+		for i, c := range rest {
+			if c == '"' {
+				d.at += i + 2
+				return rest[:i]
+			}
+			if c == '\\' {
+				break
+			}
+		}
+	}
+	return d.string()
 }
 
 // string takes a string and resolves its escapes.

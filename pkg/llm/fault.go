@@ -26,10 +26,11 @@ type fault struct {
 
 // readFault reads an error object, or an error that is a mere string, and
 // tells whether there is one.
-func readFault(raw []byte) (f fault, told bool) {
+func readFault(raw []byte) (fault, bool) {
 	if len(raw) == 0 {
 		return fault{}, false
 	}
+	var f fault
 	switch raw[0] {
 	case '{':
 		// A member of an unexpected type is left out; the others are read.

@@ -23,13 +23,11 @@ func (s *scanner) peek() byte {
 }
 
 func (s *scanner) space() {
-	for s.at < len(s.in) {
-		switch s.in[s.at] {
-		case ' ', '\n', '\r', '\t':
-			s.at++
-		default:
+	for s.at < len(s.in) && s.in[s.at] <= ' ' {
+		if c := s.in[s.at]; c != ' ' && c != '\n' && c != '\r' && c != '\t' {
 			return
 		}
+		s.at++
 	}
 }
 

@@ -20,8 +20,11 @@ type wireUsage struct {
 
 // readUsage reads a usage object; what is none, or cannot be read, is nil.
 func readUsage(raw []byte) *chat.Usage {
+	if len(raw) == 0 {
+		return nil
+	}
 	var wire wireUsage
-	if len(raw) == 0 || json.Unmarshal(raw, &wire) != nil {
+	if json.Unmarshal(raw, &wire) != nil {
 		return nil
 	}
 	usage := &chat.Usage{
