@@ -113,7 +113,8 @@ func parseEventID(text string) (attempt, seq int, ok bool) {
 }
 
 // Await waits for the end of an answer and returns it as it is stored. The
-// answer goes on if ctx is done first.
+// answer goes on if ctx is done first. One that could not be brought to its end
+// here is the problem that it met, or as somebody else has closed it.
 func (g *Generations) Await(ctx context.Context, userID, messageID string) (Message, error) {
 	feed, err := g.Follow(ctx, userID, messageID, "")
 	if err != nil {
@@ -121,12 +122,17 @@ func (g *Generations) Await(ctx context.Context, userID, messageID string) (Mess
 	}
 	for {
 		events, err := feed.Log.Next(ctx, feed.After)
-		if errors.Is(err, io.EOF) {
-			return g.answer(ctx, userID, messageID)
+		if err == nil {
+			feed.After += len(events)
+			continue
 		}
-		if err != nil {
+		if ctx.Err() != nil {
 			return Message{}, err
 		}
-		feed.After += len(events)
+		answer, lost := g.answer(ctx, userID, messageID)
+		if lost != nil || answer.Status != StatusStreaming {
+			return answer, lost
+		}
+		return Message{}, err
 	}
 }

@@ -227,18 +227,23 @@ func (g *Generations) release(answerID string) {
 }
 
 // Stop ends a running answer and keeps what there is of it. It tells whether
-// the answer was still running; one that had ended stays as it is.
+// the answer was still running; one that had ended stays as it is. An answer
+// that another server makes is problem.Unavailable.
 func (g *Generations) Stop(ctx context.Context, userID, messageID string) (Message, bool, error) {
 	answer, err := g.answer(ctx, userID, messageID)
 	if err != nil || answer.Status != StatusStreaming {
 		return answer, false, err
 	}
-	made, here := g.find(userID, messageID)
-	if !here {
-		return Message{}, false, problem.Conflict.New("The answer is being made by another server.")
+	if made, here := g.find(userID, messageID); here {
+		made.cancel(errStopped)
+		return answer, true, nil
 	}
-	made.cancel(errStopped)
-	return answer, true, nil
+	// It may have ended since we read it.
+	answer, err = g.answer(ctx, userID, messageID)
+	if err == nil && answer.Status == StatusStreaming {
+		err = problem.Unavailable.New("The answer is being made by another server.")
+	}
+	return answer, false, err
 }
 
 // answer reads a message that must be an answer.
