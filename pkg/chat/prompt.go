@@ -67,6 +67,11 @@ func turns(history []Message, budget int) []Turn {
 		}
 		first--
 	}
+	// An answer whose question was left out goes too: some models refuse to go on
+	// from words of their own.
+	for first < len(history)-1 && history[first].Role == RoleAssistant {
+		first++
+	}
 	kept := make([]Turn, 0, len(history)-first)
 	for _, message := range history[first:] {
 		kept = append(kept, Turn{Role: message.Role, Content: message.Content})
