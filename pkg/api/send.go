@@ -100,20 +100,18 @@ func negotiate(c echo.Context) (form, string, error) {
 	if err := checkKey(key, header.Values(headerIdempotencyKey)); err != nil {
 		return 0, "", err
 	}
-	accept := strings.ToLower(strings.Join(header.Values(echo.HeaderAccept), ","))
-	switch {
-	case strings.Contains(strings.ToLower(header.Get(headerPrefer)), "respond-async"):
+	if strings.Contains(strings.ToLower(strings.Join(header.Values(headerPrefer), ",")), "respond-async") {
 		return formAsync, key, nil
-	case accept == "", strings.Contains(accept, sse.ContentType):
-		return formStream, key, nil
-	case strings.Contains(accept, echo.MIMEApplicationJSON):
-		return formJSON, key, nil
-	case strings.Contains(accept, "*/*"), strings.Contains(accept, "text/*"):
-		return formStream, key, nil
-	case strings.Contains(accept, "application/*"):
+	}
+	accept := strings.Join(header.Values(echo.HeaderAccept), ",")
+	events, whole := prefers(accept, sse.ContentType), prefers(accept, echo.MIMEApplicationJSON)
+	switch {
+	case events.quality == 0 && whole.quality == 0:
+		return 0, "", problem.NotAcceptable.New("Accept text/event-stream for the stream, or application/json for the whole answer.")
+	case whole.over(events):
 		return formJSON, key, nil
 	default:
-		return 0, "", problem.NotAcceptable.New("Accept text/event-stream for the stream, or application/json for the whole answer.")
+		return formStream, key, nil
 	}
 }
 
@@ -147,7 +145,12 @@ func (s *Server) answer(c echo.Context, caller auth.Caller, form form, sent chat
 		return s.whole(c, caller, sent)
 	case formStream:
 	}
-	feed, err := s.Generations.Follow(c.Request().Context(), caller.UserID, sent.Answer.ID, c.Request().Header.Get(headerLastEventID))
+	after := ""
+	if sent.Replayed {
+		// In any other send it is the cursor of an earlier answer.
+		after = c.Request().Header.Get(headerLastEventID)
+	}
+	feed, err := s.Generations.Follow(c.Request().Context(), caller.UserID, sent.Answer.ID, after)
 	if err != nil {
 		return err
 	}
