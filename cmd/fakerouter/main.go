@@ -33,13 +33,14 @@ Flags:
 `
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
-		slog.Error("fakerouter", "error", err)
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if err := run(os.Args[1:], log); err != nil {
+		log.Error("fakerouter", "error", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string) error {
+func run(args []string, log *slog.Logger) error {
 	flags := flag.NewFlagSet("fakerouter", flag.ContinueOnError)
 	flags.Usage = func() {
 		_, _ = fmt.Fprint(flags.Output(), usage)
@@ -60,15 +61,15 @@ func run(args []string) error {
 		}
 		return err
 	}
-	return serve(*addr, load)
+	return serve(*addr, load, log)
 }
 
-func serve(addr string, handler http.Handler) error {
+func serve(addr string, handler http.Handler, log *slog.Logger) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	server := &http.Server{Addr: addr, Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 	context.AfterFunc(ctx, func() { _ = server.Close() })
-	slog.Info("fakerouter listens", "addr", addr)
+	log.Info("fakerouter listens", "addr", addr)
 	if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

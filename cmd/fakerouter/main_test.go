@@ -1,6 +1,7 @@
 package main
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 )
@@ -16,7 +17,7 @@ func TestRun(t *testing.T) {
 		{[]string{"-delay", "fast"}, "invalid value"},
 		{[]string{"-addr", "nowhere:-1"}, "listen"},
 	} {
-		err := run(tt.args)
+		err := run(tt.args, slog.New(slog.DiscardHandler))
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%v: %v, want %q", tt.args, err, tt.want)
 		}

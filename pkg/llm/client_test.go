@@ -16,6 +16,10 @@ import (
 	"dreamchat/pkg/problem"
 )
 
+// promptly is far less than any deadline of the client, so what happens within
+// it happens because somebody left. Idle machines take a millisecond.
+const promptly = time.Second
+
 func TestAnswer(t *testing.T) {
 	t.Parallel()
 	router := llmtest.New(t)
@@ -61,16 +65,22 @@ func TestRequest(t *testing.T) {
 		body       string
 		headers    map[string]string
 	}{
-		{"OpenRouter", true, full,
+		{
+			"OpenRouter", true, full,
 			`{"model":"openai/gpt-4o-mini","messages":[{"role":"system","content":"Be \"brief\""},{"role":"user","content":"Zoë 🙂"}],` +
 				`"stream":true,"stream_options":{"include_usage":true},"temperature":0.7,"max_tokens":100,"session_id":"conversation-1"}`,
-			map[string]string{"HTTP-Referer": "https://chat.example", "X-Title": "Dreamchat", "X-OpenRouter-Title": "Dreamchat"}},
-		{"another provider", false, full,
+			map[string]string{"HTTP-Referer": "https://chat.example", "X-Title": "Dreamchat", "X-OpenRouter-Title": "Dreamchat"},
+		},
+		{
+			"another provider", false, full,
 			`{"model":"openai/gpt-4o-mini","messages":[{"role":"system","content":"Be \"brief\""},{"role":"user","content":"Zoë 🙂"}],` +
 				`"stream":true,"stream_options":{"include_usage":true},"temperature":0.7,"max_tokens":100}`,
-			map[string]string{"HTTP-Referer": "", "X-Title": "", "X-OpenRouter-Title": ""}},
-		{"nothing but a question", true, ask("m", "Hi"),
-			`{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"stream_options":{"include_usage":true}}`, nil},
+			map[string]string{"HTTP-Referer": "", "X-Title": "", "X-OpenRouter-Title": ""},
+		},
+		{
+			"nothing but a question", true, ask("m", "Hi"),
+			`{"model":"m","messages":[{"role":"user","content":"Hi"}],"stream":true,"stream_options":{"include_usage":true}}`, nil,
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -100,15 +110,14 @@ func TestRequest(t *testing.T) {
 	}
 }
 
+// It is not parallel, since others would slow what is measured.
 func TestCancellationClosesTheConnection(t *testing.T) {
-	t.Parallel()
 	for name, script := range map[string][]llmtest.Step{
 		"before the header": {llmtest.Silence()},
 		"before a chunk":    {llmtest.Hang()},
 		"after a chunk":     {llmtest.Text("Hello"), llmtest.Hang()},
 	} {
 		t.Run(name, func(t *testing.T) {
-			t.Parallel()
 			router := llmtest.New(t)
 			router.Script(script...)
 			ctx, cancel := context.WithCancelCause(t.Context())
@@ -117,7 +126,7 @@ func TestCancellationClosesTheConnection(t *testing.T) {
 			go func() { answer <- listen(clientOf(t, router).Complete(ctx, ask("m", "Hi"))) }()
 			sent := await(t, router, 1)
 			cancel(stopped)
-			soon(t, "the connection closes", sent.Gone, 200*time.Millisecond)
+			soon(t, "the connection closes", sent.Gone, promptly)
 			if got := <-answer; !errors.Is(got.err, stopped) {
 				t.Errorf("ended with %v, want the cause", got.err)
 			}
@@ -125,8 +134,8 @@ func TestCancellationClosesTheConnection(t *testing.T) {
 	}
 }
 
+// It is not parallel, since others would slow what is measured.
 func TestLeavingClosesTheConnection(t *testing.T) {
-	t.Parallel()
 	router := llmtest.New(t)
 	router.Script(llmtest.Text("Hello"), llmtest.Hang())
 	for delta, err := range clientOf(t, router).Complete(t.Context(), ask("m", "Hi")) {
@@ -137,7 +146,7 @@ func TestLeavingClosesTheConnection(t *testing.T) {
 			break
 		}
 	}
-	soon(t, "the connection closes", await(t, router, 1).Gone, 200*time.Millisecond)
+	soon(t, "the connection closes", await(t, router, 1).Gone, promptly)
 }
 
 func TestSilence(t *testing.T) {
@@ -223,14 +232,14 @@ func TestHTTP2(t *testing.T) {
 	router.Script(llmtest.Text("Hello"), llmtest.Hang())
 	var major atomic.Int32
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		major.Store(int32(r.ProtoMajor)) //nolint:gosec // 1 or 2
+		major.Store(int32(r.ProtoMajor))
 		router.ServeHTTP(w, r)
 	}))
 	server.EnableHTTP2 = true
 	server.StartTLS()
 	defer server.Close()
 	transport := llm.NewTransport()
-	transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone() //nolint:errcheck // a test server's
+	transport.TLSClientConfig = server.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
 	transport.TLSClientConfig.NextProtos = nil
 	defer transport.CloseIdleConnections()
 	client := &llm.Client{BaseURL: server.URL + "/v1", HTTP: &http.Client{Transport: transport}, Silence: 10 * time.Second}
@@ -242,5 +251,5 @@ func TestHTTP2(t *testing.T) {
 			break
 		}
 	}
-	soon(t, "the stream is reset", await(t, router, 2).Gone, 200*time.Millisecond)
+	soon(t, "the stream is reset", await(t, router, 2).Gone, promptly)
 }

@@ -21,8 +21,9 @@ func compose(history []wireMessage) composition {
 	for _, message := range history {
 		_, _ = io.WriteString(sum, string(message.Role)+"\x00"+message.Content+"\x00")
 	}
-	c := composer{question: understand(history), chance: rand.New(rand.NewPCG(sum.Sum64(), 0))}
-	made := composition{chance: c.chance}
+	chance := rand.New(rand.NewPCG(sum.Sum64(), 0)) //nolint:gosec // to be foreseen is the point
+	c := composer{question: understand(history), chance: chance}
+	made := composition{chance: chance}
 	if c.wantsThought {
 		made.reasoning = words(c.reasoning())
 	}

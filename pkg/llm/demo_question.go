@@ -32,8 +32,8 @@ func understand(history []wireMessage) question {
 	q.text, q.before = harmlessLine(raw), harmlessLine(q.before)
 	lower := strings.ToLower(q.text)
 	words := splitWords(lower)
-	has := func(any ...string) bool {
-		return slices.ContainsFunc(any, func(word string) bool { return slices.Contains(words, word) })
+	has := func(some ...string) bool {
+		return slices.ContainsFunc(some, func(word string) bool { return slices.Contains(words, word) })
 	}
 
 	q.greets = len(words) > 0 && slices.Contains(greetings, words[0]) ||

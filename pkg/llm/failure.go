@@ -55,7 +55,7 @@ func (c *Client) failure(status int, f fault, wait time.Duration) *problem.Error
 		kind, sentence = problem.UpstreamRejected, "The moderation of the model provider refuses the request."
 	}
 	failed := kind.Because(fmt.Errorf("provider answered with status %d, code %q, type %q",
-		status, clip(f.code(), maxTold), clip(f.kind(), maxTold)), sentence)
+		status, clip(f.code()), clip(f.kind())), sentence)
 	if words := c.harmless(f.Message); words != "" && kind != problem.UpstreamAuth {
 		failed = failed.With("upstream", words)
 	}
@@ -75,11 +75,11 @@ func (c *Client) harmless(text string) string {
 			return ""
 		}
 	}
-	return clip(text, maxTold)
+	return clip(text)
 }
 
-// clip makes one line of at most so many runes.
-func clip(text string, most int) string {
+// clip makes one line of at most maxTold runes.
+func clip(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '
@@ -87,8 +87,8 @@ func clip(text string, most int) string {
 		return r
 	}, strings.ToValidUTF8(text, "\ufffd"))
 	text = strings.Join(strings.Fields(text), " ")
-	if runes := []rune(text); len(runes) > most {
-		return string(runes[:most-1]) + "…"
+	if runes := []rune(text); len(runes) > maxTold {
+		return string(runes[:maxTold-1]) + "…"
 	}
 	return text
 }
@@ -114,7 +114,7 @@ func (c *Client) refusal(response *http.Response, body io.Reader) error {
 	default:
 		return problem.Upstream.Because(
 			fmt.Errorf("provider answered with status %d, content type %q",
-				status, clip(response.Header.Get("Content-Type"), maxTold)),
+				status, clip(response.Header.Get("Content-Type"))),
 			"The model provider did not answer with a stream.")
 	}
 }

@@ -33,8 +33,10 @@ func TestRefusals(t *testing.T) {
 		{"401", asJSON, envelope("No auth"), 401, "", problem.UpstreamAuth, "", 0},
 		{"402", asJSON, envelope("Add credits"), 402, "", problem.UpstreamRejected, "Add credits", 0},
 		{"403", asJSON, envelope("Key limit exceeded"), 403, "", problem.UpstreamAuth, "", 0},
-		{"403 by moderation", asJSON, `{"error":{"code":403,"message":"Flagged","metadata":{"reasons":["violence"],"flagged_input":"…"}}}`,
-			403, "", problem.UpstreamRejected, "Flagged", 0},
+		{
+			"403 by moderation", asJSON, `{"error":{"code":403,"message":"Flagged","metadata":{"reasons":["violence"],"flagged_input":"…"}}}`,
+			403, "", problem.UpstreamRejected, "Flagged", 0,
+		},
 		{"404", asJSON, envelope("No endpoints found"), 404, "", problem.UpstreamRejected, "No endpoints found", 0},
 		{"408", asJSON, envelope("Timed out"), 408, "", problem.UpstreamTimeout, "Timed out", 0},
 		{"413", asJSON, envelope("Too long"), 413, "", problem.UpstreamRejected, "Too long", 0},

@@ -44,7 +44,7 @@ func listen(deltas iter.Seq2[chat.Delta, error]) heard {
 	for delta, err := range deltas {
 		if err != nil {
 			if h.err != nil {
-				panic("a second error was yielded")
+				err = fmt.Errorf("a second error: %w", err)
 			}
 			h.err = err
 			continue

@@ -74,21 +74,23 @@ type exchange struct {
 
 func (x *exchange) run(handler http.Handler, request *http.Request) {
 	defer close(x.done)
-	defer func() {
-		_ = request.Body.Close()
-		fault := recover()
-		x.WriteHeader(http.StatusOK)
-		switch fault {
-		case nil:
-			// A handler that gave up does not look like one that was done.
-			_ = x.sink.CloseWithError(context.Cause(request.Context()))
-		case http.ErrAbortHandler: //nolint:errorlint // a panic's value, compared as net/http does
-			_ = x.sink.CloseWithError(io.ErrUnexpectedEOF)
-		default:
-			_ = x.sink.CloseWithError(fmt.Errorf("llm: handler panicked: %v", fault))
-		}
-	}()
+	defer func() { x.end(request, recover()) }()
 	handler.ServeHTTP(x, request)
+}
+
+// end ends the response of a handler that has returned or panicked.
+func (x *exchange) end(request *http.Request, fault any) {
+	_ = request.Body.Close()
+	x.WriteHeader(http.StatusOK)
+	switch fault {
+	case nil:
+		// A handler that gave up must not look like one that was done.
+		_ = x.sink.CloseWithError(context.Cause(request.Context()))
+	case http.ErrAbortHandler:
+		_ = x.sink.CloseWithError(io.ErrUnexpectedEOF)
+	default:
+		_ = x.sink.CloseWithError(fmt.Errorf("llm: handler panicked: %v", fault))
+	}
 }
 
 func (x *exchange) response(request *http.Request, body io.ReadCloser) *http.Response {

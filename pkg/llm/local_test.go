@@ -131,7 +131,7 @@ func TestLocalPanics(t *testing.T) {
 	} {
 		client := local(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "half")
-			panic(tt.value)
+			panic(tt.value) //nolint:forbidigo // what is tested
 		})
 		response, err := client.Get("http://here/")
 		if err != nil {

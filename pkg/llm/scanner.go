@@ -207,5 +207,5 @@ func appendUnit(dst []byte, unit rune) []byte {
 	if unit < 0xD800 || unit > 0xDFFF {
 		return utf8.AppendRune(dst, unit)
 	}
-	return append(dst, 0xE0|byte(unit>>12), 0x80|byte(unit>>6)&0x3F, 0x80|byte(unit)&0x3F)
+	return append(dst, 0xED, 0x80|byte(unit>>6&0x3F), 0x80|byte(unit&0x3F))
 }

@@ -61,8 +61,10 @@ var streams = []struct {
 	{"cut off", "data: a\n\ndata: b\n", []event{{data: "a"}}},
 	{"cut off in a line", "data: a\n\ndata: b", []event{{data: "a"}}},
 	{"beyond ASCII", "data: Zoë 🙂\n\n", []event{{data: "Zoë 🙂"}}},
-	{"longer than the first buffer", "data: " + strings.Repeat("x", 9000) + "\ndata: y\n\ndata: z\n\n",
-		[]event{{data: strings.Repeat("x", 9000) + "\ny"}, {data: "z"}}},
+	{
+		"longer than the first buffer", "data: " + strings.Repeat("x", 9000) + "\ndata: y\n\ndata: z\n\n",
+		[]event{{data: strings.Repeat("x", 9000) + "\ny"}, {data: "z"}},
+	},
 	{"nothing", "", nil},
 }
 

@@ -70,7 +70,7 @@ func (l Load) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 func (l *Load) override(prompt string) (status int) {
 	_, words, _ := strings.Cut(prompt, "fake:")
 	words, _, _ = strings.Cut(words, `"`)
-	for _, word := range strings.Fields(words) {
+	for word := range strings.FieldsSeq(words) {
 		name, value, _ := strings.Cut(word, "=")
 		number, _ := strconv.Atoi(value)
 		wait, _ := time.ParseDuration(value)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -73,7 +74,7 @@ func (r *Router) Choose(script func(*Exchange) []Step) {
 func (r *Router) Exchanges() []*Exchange {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.exchanges[:len(r.exchanges):len(r.exchanges)]
+	return slices.Clip(r.exchanges)
 }
 
 // Await returns the nth request, counted from 1, as soon as it has come, or
