@@ -131,8 +131,10 @@ func TestForgedTokensAreRefused(t *testing.T) {
 		"expired, other issuer":    changed(map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute), "iss": "https://evil.example"}),
 		"expired, no subject":      changed(map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute), "sub": nil}),
 		"expired before its issue": changed(map[string]any{"iat": ago(0), "exp": ago(time.Minute)}),
-		"expired, another key": forge{jwt.SigningMethodEdDSA, privateKey(t, theirs), kid,
-			map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute)}}.token(t),
+		"expired, another key": forge{
+			jwt.SigningMethodEdDSA, privateKey(t, theirs), kid,
+			map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute)},
+		}.token(t),
 	}
 	for name, token := range forged {
 		t.Run(name, func(t *testing.T) {

@@ -55,7 +55,7 @@ func createKey(path string) (*Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.Remove(draft)
+	defer func() { _ = os.Remove(draft) }() // the key has its name by then, or there is none
 	if err := os.Link(draft, path); errors.Is(err, fs.ErrExist) {
 		return loadKey(path)
 	} else if err != nil {

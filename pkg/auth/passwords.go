@@ -48,7 +48,7 @@ func (p *Passwords) Hash(ctx context.Context, password string) (string, error) {
 		return "", longPassword()
 	}
 	salt := make([]byte, saltBytes)
-	rand.Read(salt) //nolint:errcheck // never fails, says crypto/rand
+	rand.Read(salt)
 	fresh := phc{memory: hashMemory, time: hashTime, threads: hashThreads, salt: salt}
 	key, err := p.derive(ctx, password, fresh, keyBytes)
 	if err != nil {

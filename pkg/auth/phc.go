@@ -53,6 +53,7 @@ func parsePHC(text string) (phc, error) {
 	if !memoryOK || !timeOK || !threadsOK || !saltOK || !keyOK {
 		return phc{}, errHash
 	}
+	//nolint:gosec // threads is at most maxThreads
 	return phc{memory: memory, time: time, threads: uint8(threads), salt: salt, key: key}, nil
 }
 

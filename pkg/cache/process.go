@@ -13,8 +13,9 @@ const ProcessBytes = 64 << 20
 // entryBytes is roughly what the process pays for an entry besides its bytes.
 const entryBytes = 128
 
-// Process is a Store in the memory of this process. It is never away. When it
-// is full the entries used least make room.
+// Process is a Store in the memory of this process, for an installation of one
+// instance: others do not see what it holds. It is never away. When it is full
+// the entries used least make room.
 type Process struct {
 	entries *otter.Cache[string, entry]
 }

@@ -58,7 +58,7 @@ func (v *Value[T]) Get(ctx context.Context, load func(context.Context) (T, error
 		if result.Err != nil {
 			return none, result.Err
 		}
-		return result.Val.(*decoded[T]).value, nil
+		return result.Val.(*decoded[T]).value, nil //nolint:forcetypeassert // fetch returns nothing else
 	}
 }
 

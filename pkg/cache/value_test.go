@@ -176,7 +176,7 @@ func TestValueIsLoadedWhileRedisIsAway(t *testing.T) {
 	g.turn(open)
 	eventually(t, "the value is kept again", func() bool {
 		loaded := false
-		_, err := value.Get(t.Context(), func(ctx context.Context) (menu, error) {
+		_, err := value.Get(t.Context(), func(context.Context) (menu, error) {
 			loaded = true
 			return menu{Dishes: []string{"bread"}}, nil
 		})
