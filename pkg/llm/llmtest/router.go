@@ -118,8 +118,8 @@ func (r *Router) complete(w http.ResponseWriter, request *http.Request) {
 	}
 	gone, done := make(chan struct{}), make(chan struct{})
 	defer close(done)
-	stop := context.AfterFunc(request.Context(), func() { close(gone) })
-	defer stop()
+	leave := sync.OnceFunc(func() { close(gone) })
+	defer context.AfterFunc(request.Context(), leave)()
 	exchange := &Exchange{
 		Path:   request.URL.Path,
 		Header: request.Header,
@@ -127,7 +127,9 @@ func (r *Router) complete(w http.ResponseWriter, request *http.Request) {
 		Gone:   gone,
 		Done:   done,
 	}
-	play(w, request, r.take(exchange))
+	if !play(w, request, r.take(exchange)) {
+		leave()
+	}
 }
 
 // take records an exchange and finds the script for it.

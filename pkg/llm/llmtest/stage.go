@@ -13,16 +13,18 @@ type stage struct {
 	split   int  // bytes per write, 0 for all at once
 }
 
-func play(w http.ResponseWriter, request *http.Request, script []Step) {
+// play plays the whole script, or tells that the client left before.
+func play(w http.ResponseWriter, request *http.Request, script []Step) bool {
 	s := &stage{writer: w, request: request}
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")
 	header.Set("X-Generation-Id", "gen-test")
 	for _, step := range script {
 		if step(s); s.over {
-			return
+			return false
 		}
 	}
+	return true
 }
 
 func (s *stage) delta(field, text string) {
