@@ -15,7 +15,8 @@ import (
 	"dreamchat/pkg/problem"
 )
 
-// query reads the parameters of a list and gathers what is wrong with them.
+// query reads the parameters of a list and gathers what is wrong with them. One
+// that is given without a value is not one that is left out.
 type query struct {
 	values url.Values
 	wrong  []problem.Field
@@ -31,11 +32,10 @@ func (q *query) complain(name, detail string) {
 
 // integer reads a whole number from low to high.
 func (q *query) integer(name string, otherwise, low, high int64) int64 {
-	text := q.values.Get(name)
-	if text == "" {
+	if !q.values.Has(name) {
 		return otherwise
 	}
-	number, err := strconv.ParseInt(text, 10, 64)
+	number, err := strconv.ParseInt(q.values.Get(name), 10, 64)
 	if err != nil || number < low || number > high {
 		q.complain(name, fmt.Sprintf("must be a whole number from %d to %d", low, high))
 		return otherwise
@@ -45,29 +45,27 @@ func (q *query) integer(name string, otherwise, low, high int64) int64 {
 
 // boolean reads "true" or "false"; nil if the parameter is not given.
 func (q *query) boolean(name string) *bool {
-	switch text := q.values.Get(name); text {
-	case "":
-		return nil
-	case "true", "false":
-		value := text == "true"
-		return &value
-	default:
-		q.complain(name, "must be true or false")
+	if !q.values.Has(name) {
 		return nil
 	}
+	text := q.values.Get(name)
+	if text != "true" && text != "false" {
+		q.complain(name, "must be true or false")
+	}
+	value := text == "true"
+	return &value
 }
 
 // oneOf reads one of some words, the first being the default.
 func (q *query) oneOf(name string, words ...string) string {
-	text := q.values.Get(name)
-	if text == "" {
+	if !q.values.Has(name) {
 		return words[0]
 	}
-	if slices.Contains(words, text) {
-		return text
+	text := q.values.Get(name)
+	if !slices.Contains(words, text) {
+		q.complain(name, "must be one of "+strings.Join(words, ", "))
 	}
-	q.complain(name, "must be one of "+strings.Join(words, ", "))
-	return words[0]
+	return text
 }
 
 // text reads a string of at most so many characters.
@@ -86,10 +84,10 @@ func (q *query) text(name string, most int) string {
 
 // when reads a time (RFC 3339) or a day, which is its first moment in UTC.
 func (q *query) when(name string, otherwise time.Time) time.Time {
-	text := q.values.Get(name)
-	if text == "" {
+	if !q.values.Has(name) {
 		return otherwise
 	}
+	text := q.values.Get(name)
 	for _, form := range []string{time.RFC3339Nano, time.DateOnly} {
 		if at, err := time.Parse(form, text); err == nil {
 			return at.UTC()
