@@ -28,7 +28,7 @@ func TestRequestIDIsTheClientsOwnIfItIsWellFormed(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			for path, status := range map[string]int{"/api/v1/models": http.StatusOK, "/api/v1/nothing": http.StatusNotFound} {
-				reply := user.Get(path, "X-Request-Id: "+test.sent).Status(status)
+				reply := user.In(t).Get(path, "X-Request-Id: "+test.sent).Status(status)
 				got := reply.Header.Get("X-Request-Id")
 				if test.kept && got != test.sent || !test.kept && !id.Valid(got) {
 					t.Errorf("%s: sent %q, got %q", path, test.sent, got)

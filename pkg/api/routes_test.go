@@ -89,7 +89,7 @@ func TestRoutesThatDoNotExist(t *testing.T) {
 		{"unknown method", "BREW", "/healthz", problem.MethodNotAllowed, "OPTIONS, GET"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			reply := user.Do(test.method, test.path, nil)
+			reply := user.In(t).Do(test.method, test.path, nil)
 			reply.Problem(test.kind)
 			if got := reply.Header.Get("Allow"); got != test.allow {
 				t.Errorf("Allow is %q, want %q", got, test.allow)

@@ -51,6 +51,13 @@ func (s *Service) As(user *User) *User {
 	return here
 }
 
+// In is the user in a subtest, which then fails by itself.
+func (u *User) In(tb testing.TB) *User {
+	user, service := *u, *u.service
+	service.tb, user.service = tb, &service
+	return &user
+}
+
 // Reply is a whole response.
 type Reply struct {
 	*http.Response
