@@ -197,8 +197,8 @@ func TestHeaderWinsOverQuery(t *testing.T) {
 	end := fmt.Sprintf("1.%d", answer.LastEventSeq)
 
 	user.Get(path+"?after=garbage&lastEventId=1.1", "Last-Event-ID: "+end).Status(http.StatusNoContent)
-	user.Get(path+"?last_event_id=1.1&lastEventId=1.1&after="+end).Status(http.StatusNoContent)
-	user.Get(path+"?after=&lastEventId="+end).Status(http.StatusNoContent)
+	user.Get(path + "?last_event_id=1.1&lastEventId=1.1&after=" + end).Status(http.StatusNoContent)
+	user.Get(path + "?after=&lastEventId=" + end).Status(http.StatusNoContent)
 	first, _ := user.Stream(t.Context(), http.MethodGet, path+"?after="+end, nil, "Last-Event-ID: garbage").Next()
 	if first.Name != "stream_reset" {
 		t.Errorf("the query has won over the header: %+v", first)
@@ -271,4 +271,3 @@ func TestLongAnswerKeepsToSmallFrames(t *testing.T) {
 		prove(t, last, text)
 	}
 }
-
