@@ -75,6 +75,7 @@ func client(t *testing.T, url string) *redis.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
+	options.MaxRetries, options.DialerRetries = -1, 1 // a stopped server is told at once
 	client := redis.NewClient(options)
 	t.Cleanup(func() { _ = client.Close() })
 	return client

@@ -3,6 +3,7 @@ package store_test
 import (
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"dreamchat/pkg/chat"
@@ -226,5 +227,34 @@ func TestRaceWithManyKeysHasOneWinner(t *testing.T) {
 			t.Errorf("%d of %d began", won, senders)
 		}
 		checkCount(t, s, c)
+	})
+}
+
+func TestRaceOfTwoInstances(t *testing.T) {
+	eachEmpty(t, func(t *testing.T, url string) {
+		instances := []*store.Store{storetest.Open(t, url), storetest.Open(t, url)}
+		if _, err := instances[0].MigrateUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		c := newConversation(t, instances[0])
+		var fresh atomic.Int32
+		var all sync.WaitGroup
+		for i := range senders {
+			b := send(c, i)
+			b.Answer.IdempotencyKey = "key"
+			all.Go(func() {
+				begun, err := instances[i%2].BeginAnswer(t.Context(), b)
+				if err != nil {
+					t.Error(err)
+				} else if !begun.Replayed {
+					fresh.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if fresh.Load() != 1 {
+			t.Errorf("%d answers were begun", fresh.Load())
+		}
+		checkCount(t, instances[1], c)
 	})
 }

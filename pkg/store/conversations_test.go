@@ -138,7 +138,7 @@ func TestListHasPinnedThenNewestThenIDs(t *testing.T) {
 func TestListFilters(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		user := storetest.User(t, s, "ada").ID
-		for i, title := range []string{"100% sure", "100 sure", "snake_case", "snakecase", "Über Öl", "wow! really"} {
+		for i, title := range []string{"100% sure", "100 sure", "snake_case", "snake case", "Über Öl", "wow! really"} {
 			conversationOf(t, s, user, title, at(i))
 		}
 		shelved := conversationOf(t, s, user, "shelved", at(9))
@@ -154,7 +154,7 @@ func TestListFilters(t *testing.T) {
 			{"percent sign", chat.ConversationQuery{Search: "0%"}, []string{"100% sure"}},
 			{"underscore", chat.ConversationQuery{Search: "e_c"}, []string{"snake_case"}},
 			{"exclamation mark", chat.ConversationQuery{Search: "W!"}, []string{"wow! really"}},
-			{"ASCII case", chat.ConversationQuery{Search: "SNAKE"}, []string{"snakecase", "snake_case"}},
+			{"ASCII case", chat.ConversationQuery{Search: "SNAKE"}, []string{"snake case", "snake_case"}},
 			{"other case", chat.ConversationQuery{Search: "üBER ö"}, []string{"Über Öl"}},
 			{"nothing", chat.ConversationQuery{Search: "'; DROP"}, nil},
 			{"archived", chat.ConversationQuery{Archived: new(true)}, []string{"shelved"}},

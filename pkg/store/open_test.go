@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"dreamchat/pkg/auth"
@@ -59,6 +60,26 @@ func TestSQLitePathsMayHoldAnything(t *testing.T) {
 	}
 	if _, err := os.Stat(path); err != nil {
 		t.Error(err)
+	}
+}
+
+// Making a new file a write-ahead log does not wait for others by itself.
+func TestSeveralInstancesOpenANewFileAtOnce(t *testing.T) {
+	for range 25 {
+		url := "sqlite:" + filepath.Join(t.TempDir(), "dreamchat.db")
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				s, err := store.Open(t.Context(), url, store.Options{})
+				if err == nil {
+					err = s.Close()
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
 	}
 }
 
