@@ -34,6 +34,7 @@ func main() {
 		kong.Description("The backend of an AI chat product: answers stream as Server-Sent Events and are never lost.\n\n"+
 			"Settings come from the environment and from a .env file in this folder; with none it runs on SQLite with a demo model. "+
 			"README.md lists them."),
+		kong.UsageOnError(),
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err := command.Run(); err != nil {

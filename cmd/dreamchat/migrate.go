@@ -72,7 +72,7 @@ func withStore(ctx context.Context, use func(*store.Store) error) (err error) {
 	if err != nil {
 		return err
 	}
-	db, err := store.Open(ctx, set.DatabaseURL, store.Options{})
+	db, err := openStore(ctx, set)
 	if err != nil {
 		return err
 	}

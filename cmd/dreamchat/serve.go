@@ -14,6 +14,7 @@ import (
 	"dreamchat/pkg/api"
 	"dreamchat/pkg/auth"
 	"dreamchat/pkg/metrics"
+	"dreamchat/pkg/problem"
 	"dreamchat/pkg/store"
 )
 
@@ -26,7 +27,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	log := slog.New(api.LogHandler{Handler: set.handler()})
-	db, err := store.Open(ctx, set.DatabaseURL, store.Options{})
+	db, err := openStore(ctx, set)
 	if err != nil {
 		return err
 	}
@@ -43,14 +44,17 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, caches.store.Close()) }()
-	service := wire(set, log, db, key, caches)
 
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", set.address())
 	if err != nil {
 		return fmt.Errorf("cannot listen on %s: %w", set.address(), err)
 	}
-	welcome(os.Stdout, set, listener.Addr())
+	if tcp, ok := listener.Addr().(*net.TCPAddr); ok {
+		set.Port = tcp.Port // the real one, if any was free to be taken
+	}
+	service := wire(set, log, db, key, caches)
+	welcome(os.Stdout, set)
 
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return service.server.Run(running, listener) })
@@ -59,14 +63,19 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	return group.Wait()
 }
 
+// openStore opens the database. The error is for the person at the terminal.
+func openStore(ctx context.Context, set settings) (*store.Store, error) {
+	db, err := store.Open(ctx, set.DatabaseURL, store.Options{})
+	if found, ok := errors.AsType[*problem.Error](err); ok && found.Cause != nil {
+		return nil, fmt.Errorf("%s\n%w", found.Detail, found.Cause)
+	}
+	return db, err
+}
+
 // key is what signs tokens: from the settings, or kept in the data folder.
 func (s *settings) key() (*auth.Key, error) {
 	if s.SigningKey != "" {
-		key, err := auth.ParseKey([]byte(s.SigningKey))
-		if err != nil {
-			return nil, fmt.Errorf("SIGNING_KEY cannot be used: %w", err)
-		}
-		return key, nil
+		return auth.ParseKey([]byte(s.SigningKey))
 	}
 	return auth.LoadOrCreateKey(filepath.Join(s.DataDir, "signing-key.pem"))
 }

@@ -4,17 +4,13 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"strconv"
 )
 
 // welcome tells a newcomer where the server is and what to type next. The user
 // name differs from start to start, so that the lines can be pasted each time.
-func welcome(out io.Writer, set settings, at net.Addr) {
+func welcome(out io.Writer, set settings) {
 	base := "http://localhost:" + strconv.Itoa(set.Port)
-	if tcp, ok := at.(*net.TCPAddr); ok {
-		base = "http://localhost:" + strconv.Itoa(tcp.Port)
-	}
 	name := fmt.Sprintf("newcomer%04d", rand.N(10_000)) //nolint:gosec // not a secret
 	_, _ = fmt.Fprintf(out, `Dreamchat %[1]s is listening on %[2]s (default model: %[3]s)
 The API is described at %[2]s/docs

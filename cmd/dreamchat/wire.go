@@ -69,7 +69,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Models:   models,
 		Lists:    caches.lists,
 		Log:      log,
-		Owner:    set.Instance,
+		Owner:    set.instance(),
 		Grace:    set.ShutdownGrace,
 		OnFinish: caches.metrics.Finished,
 	}
