@@ -49,6 +49,9 @@ type GenerationStore interface {
 	// MissedLimit). Replaces of an answer that is not the newest one that
 	// stands is problem.Conflict. All of it holds under a race, by constraints.
 	BeginAnswer(ctx context.Context, beginning Beginning) (Begun, error)
+	// Repeated returns the answer to a request that came before, as BeginAnswer
+	// does: problem.KeyReused for another hash, problem.NotFound for a new key.
+	Repeated(ctx context.Context, userID, conversationID, key, hash string) (Begun, error)
 	// History returns the newest messages of a conversation before a position,
 	// oldest first: those that stand, have a text and are not streaming.
 	History(ctx context.Context, conversationID string, before int64, limit int) ([]Message, error)

@@ -31,6 +31,27 @@ func (s *Store) BeginAnswer(ctx context.Context, beginning chat.Beginning) (chat
 	return begun, nil
 }
 
+// Repeated looks for the answer to a request that came before.
+func (s *Store) Repeated(ctx context.Context, userID, conversationID, key, hash string) (chat.Begun, error) {
+	tx := s.read.WithContext(ctx)
+	owned, err := conversation(tx, userID, conversationID)
+	if err != nil {
+		return chat.Begun{}, failure(ctx, err, "conversation")
+	}
+	begun, err := repeated(tx, chat.Beginning{
+		ConversationID: conversationID,
+		Answer:         chat.Message{IdempotencyKey: key, RequestHash: hash},
+	})
+	begun.Conversation = owned
+	switch {
+	case errors.Is(err, errReplayed):
+		return begun, nil
+	case err == nil:
+		err = gorm.ErrRecordNotFound
+	}
+	return chat.Begun{}, failure(ctx, err, "earlier request")
+}
+
 // beginAnswer first updates the conversation: the lock on its row makes
 // beginnings take turns, so whatever is read afterwards stays true.
 func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
@@ -103,26 +124,37 @@ func advance(tx *gorm.DB, b chat.Beginning, n int) (chat.Conversation, error) {
 	return advanced, found(done)
 }
 
-// rival looks for the answer to the same request, which comes with errReplayed
-// or is a problem, and for an answer that is still being made, a problem too.
+// rival looks for the answer to the same request, and for an answer that is
+// still being made, which is a problem.
 func rival(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
+	begun, err := repeated(tx, b)
+	if err == nil {
+		err = running(tx, b.ConversationID)
+	}
+	return begun, err
+}
+
+// repeated looks for the answer to the same request, which comes with
+// errReplayed, or is a problem if the request was another.
+func repeated(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 	var before []messageRow
 	err := tx.Where("conversation_id = ? AND idempotency_key = ? AND idempotency_key <> ''",
 		b.ConversationID, b.Answer.IdempotencyKey).Limit(1).Find(&before).Error
-	if err != nil {
+	if err != nil || len(before) == 0 {
 		return chat.Begun{}, err
 	}
-	if len(before) > 0 {
-		return replay(tx, b, chat.Message(before[0]))
-	}
-	var running []string
-	err = tx.Model(&messageRow{}).Where("conversation_id = ? AND status = 'streaming'", b.ConversationID).
-		Limit(1).Pluck("id", &running).Error
-	if err == nil && len(running) > 0 {
+	return replay(tx, b, chat.Message(before[0]))
+}
+
+func running(tx *gorm.DB, conversationID string) error {
+	var found []string
+	err := tx.Model(&messageRow{}).Where("conversation_id = ? AND status = 'streaming'", conversationID).
+		Limit(1).Pluck("id", &found).Error
+	if err == nil && len(found) > 0 {
 		err = problem.GenerationRunning.New("An answer is being made in this conversation.").
-			With("messageId", running[0])
+			With("messageId", found[0])
 	}
-	return chat.Begun{}, err
+	return err
 }
 
 func replay(tx *gorm.DB, b chat.Beginning, answer chat.Message) (chat.Begun, error) {
