@@ -125,7 +125,7 @@ func TestStopRacesWithTheEnd(t *testing.T) {
 	apitest.Each(t, func(t *testing.T, s *apitest.Service) {
 		user := s.User()
 		conversation := user.Conversation()
-		for range 30 {
+		for range 10 {
 			release := make(chan struct{})
 			s.Router.Script(llmtest.Text("Whole"), llmtest.Wait(release), llmtest.Finish("stop"), llmtest.Done())
 			stream := user.Send(t.Context(), conversation.ID, "Hi")
