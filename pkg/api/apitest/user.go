@@ -93,6 +93,26 @@ func (u *User) Do(method, path string, body any, headers ...string) *Reply {
 // Open sends a request and leaves the body of the response to the caller.
 func (u *User) Open(ctx context.Context, method, path string, body any, headers ...string) *http.Response {
 	u.service.tb.Helper()
+	response, err := u.send(ctx, method, path, body, headers...)
+	if err != nil {
+		u.service.tb.Fatalf("%s %s: %v", method, path, err)
+	}
+	return response
+}
+
+// Leave sends a request and goes away when ctx is done, whatever came by then.
+func (u *User) Leave(ctx context.Context, method, path string, body any, headers ...string) {
+	u.service.tb.Helper()
+	response, err := u.send(ctx, method, path, body, headers...)
+	if err != nil {
+		return // it left before the response began
+	}
+	defer func() { _ = response.Body.Close() }()
+	_, _ = io.Copy(io.Discard, response.Body)
+}
+
+func (u *User) send(ctx context.Context, method, path string, body any, headers ...string) (*http.Response, error) {
+	u.service.tb.Helper()
 	request, err := http.NewRequestWithContext(ctx, method, u.service.URL+path, encode(u.service.tb, body))
 	if err != nil {
 		u.service.tb.Fatal(err)
@@ -111,11 +131,7 @@ func (u *User) Open(ctx context.Context, method, path string, body any, headers 
 		}
 		request.Header.Set(name, value)
 	}
-	response, err := u.client.Do(request)
-	if err != nil {
-		u.service.tb.Fatalf("%s %s: %v", method, path, err)
-	}
-	return response
+	return u.client.Do(request)
 }
 
 func encode(tb testing.TB, body any) io.Reader {

@@ -1,0 +1,50 @@
+package api_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"testing"
+
+	"dreamchat/pkg/api/apitest"
+	"dreamchat/pkg/servertest"
+	"dreamchat/pkg/store/storetest"
+)
+
+// eachWithSQL is apitest.Each with a way around the service to its rows.
+func eachWithSQL(t *testing.T, test func(t *testing.T, s *apitest.Service, db *sql.DB)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "dreamchat.db")
+		store := storetest.Open(t, "sqlite:"+path)
+		if _, err := store.MigrateUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		db := openSQL(t, "sqlite", path+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)")
+		test(t, apitest.Start(t, apitest.Options{Store: store}), db)
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		url := storetest.PostgresURL(t)
+		cache := apitest.Redis(t, servertest.Redis(t))
+		s := apitest.Start(t, apitest.Options{Store: storetest.Open(t, url), Cache: cache})
+		test(t, s, openSQL(t, "pgx", url))
+	})
+}
+
+func openSQL(t *testing.T, driver, source string) *sql.DB {
+	t.Helper()
+	db, err := sql.Open(driver, source)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+func execute(t *testing.T, db *sql.DB, statement string) {
+	t.Helper()
+	if _, err := db.ExecContext(t.Context(), statement); err != nil {
+		t.Fatalf("%s: %v", statement, err)
+	}
+}
