@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// upstream starts the scripted provider.
+func (l *lab) upstream(ctx context.Context, args ...string) (*process, error) {
+	return start(ctx, "fakerouter", func(host, port string) *exec.Cmd {
+		args := append([]string{"-addr", net.JoinHostPort(host, port)}, args...)
+		return l.command(ctx, filepath.Join(l.dir, "fakerouter"), args, nil)
+	})
+}
+
+// target starts one system in front of the provider and shows that it works.
+func (l *lab) target(ctx context.Context, system string, upstream *process) (*target, error) {
+	t := &target{client: l.client, wire: providerWire()}
+	var err error
+	switch system {
+	case bareHTTP:
+		t.launch, err = l.relay(system, "http", upstream)
+	case bareEcho:
+		t.launch, err = l.relay(system, "echo", upstream)
+	case dreamchat:
+		t.wire = serviceWire()
+		t.launch, err = l.service(upstream)
+	}
+	if err == nil {
+		t.process, err = t.launch(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if system == dreamchat {
+		t.account, err = register(ctx, t)
+	}
+	if err == nil {
+		err = t.warm(ctx)
+	}
+	if err != nil {
+		t.terminate()
+		return nil, err
+	}
+	return t, nil
+}
+
+// warm asks for some short answers, so that what a process does only once is
+// not taken for a cost of the streams.
+func (t *target) warm(ctx context.Context) error {
+	const answers = 16
+	if err := t.prepare(ctx, answers); err != nil {
+		return err
+	}
+	for range answers {
+		if err := t.answer(ctx, ask{chunks: 4, bytes: delayBytes}, everything); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type launcher = func(ctx context.Context) (*process, error)
+
+// relay is this very program.
+func (l *lab) relay(name, kind string, upstream *process) (launcher, error) {
+	self, err := os.Executable()
+	return func(ctx context.Context) (*process, error) {
+		return start(ctx, name, func(host, port string) *exec.Cmd {
+			return l.command(ctx, self, []string{
+				"relay", "--kind=" + kind, "--listen=" + net.JoinHostPort(host, port), "--upstream=" + upstream.base + barePath,
+			}, nil)
+		})
+	}, err
+}
+
+// service has a data folder of its own.
+func (l *lab) service(upstream *process) (launcher, error) {
+	home, err := os.MkdirTemp(l.dir, "data-")
+	return func(ctx context.Context) (*process, error) {
+		return start(ctx, dreamchat, func(host, port string) *exec.Cmd {
+			return l.command(ctx, filepath.Join(l.dir, "dreamchat"), []string{"serve"}, []string{
+				"HOST=" + host,
+				"PORT=" + port,
+				"DATA_DIR=" + home,
+				"DATABASE_URL=" + l.databaseURL,
+				"REDIS_URL=" + l.redisURL,
+				"INSTANCE=" + filepath.Base(home),
+				"OPENROUTER_API_KEY=load",
+				"OPENROUTER_BASE_URL=" + upstream.base + "/v1",
+				"LLM_TIMEOUT=15m", // a stream that is held open is silent
+				"SHUTDOWN_GRACE=0s",
+				"LOG_LEVEL=warn",
+			})
+		})
+	}, err
+}
+
+// all starts every system in front of one provider. The caller calls stop.
+func (l *lab) all(ctx context.Context, upstream *process) (targets []*target, stop func(), err error) {
+	stop = func() {
+		for _, t := range targets {
+			t.terminate()
+		}
+	}
+	for _, system := range systems() {
+		t, err := l.target(ctx, system, upstream)
+		if err != nil {
+			stop()
+			return nil, nil, err
+		}
+		targets = append(targets, t)
+	}
+	return targets, stop, nil
+}

@@ -1,0 +1,31 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestStampsOfChunksInOneText(t *testing.T) {
+	samples, err := appendSamples(nil, []byte("1700000000000000001toke 1700000000000000003toke "), 1700000000000000010)
+	want := []sample{{1700000000000000001, 9}, {1700000000000000003, 7}}
+	if err != nil || !slices.Equal(samples, want) {
+		t.Errorf("got %v, %v; want %v", samples, err, want)
+	}
+	if _, err := appendSamples(nil, []byte("token token token token "), 1); err == nil {
+		t.Error("a text without a stamp gives no error")
+	}
+}
+
+func TestOnlyChunksCountThatWereSentWhileAllStreamsWereOpen(t *testing.T) {
+	const ms = 1_000_000
+	found, err := overlap([][]sample{
+		{{10, 1 * ms}, {20, 2 * ms}, {30, 3 * ms}},
+		{{20, 4 * ms}, {30, 5 * ms}, {40, 6 * ms}},
+	})
+	if want := []float64{2, 3, 4, 5}; err != nil || !slices.Equal(found, want) {
+		t.Errorf("got %v, %v; want %v", found, err, want)
+	}
+	if found, err := overlap([][]sample{{{10, 1}, {20, 1}}, {{30, 1}}}); err == nil {
+		t.Errorf("streams that never met give %v and no error", found)
+	}
+}

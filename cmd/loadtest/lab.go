@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+)
+
+// lab is what all sections share.
+type lab struct {
+	plan                  plan
+	buildFlags            []string
+	databaseURL, redisURL string
+	progress              io.Writer
+
+	dir     string // programs and data, gone at the end
+	client  *http.Client
+	targets []*target
+}
+
+// run measures what the plan asks for and prints the table.
+func (l *lab) run(ctx context.Context, out io.Writer) (err error) {
+	if err := l.plan.check(); err != nil {
+		return err
+	}
+	if err := allowFiles(l.plan.files()); err != nil {
+		return err
+	}
+	if l.dir, err = os.MkdirTemp("", "loadtest-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(l.dir)) }()
+	transport := newTransport()
+	defer transport.CloseIdleConnections()
+	l.client = &http.Client{Transport: transport}
+	rows, err := l.measure(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return err
+	}
+	return l.print(out, rows)
+}
+
+func (l *lab) measure(ctx context.Context) ([]*row, error) {
+	if err := l.build(ctx); err != nil {
+		return nil, err
+	}
+	var rows []*row
+	for _, section := range []func(context.Context) ([]*row, error){l.delay, l.throughput, l.memory} {
+		measured, err := section(ctx)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, measured...)
+	}
+	return rows, nil
+}
+
+func (l *lab) print(out io.Writer, rows []*row) error {
+	if err := printTable(out, rows); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(out, "\nMedians of %d runs, the systems taking turns. \"Times\" is how many times worse dreamchat is: "+
+		"below 1 it is better. dreamchat also stores every question and answer, and saves running answers every second: "+
+		"that is counted in. The delay is that of the chunks sent while all streams were open. Memory is of the relay's "+
+		"process alone, for both its connections of a stream.\n", l.plan.runs)
+	return err
+}
+
+// newTransport is a client's that costs little beside what it measures.
+func newTransport() *http.Transport {
+	return &http.Transport{
+		DialContext:         (&net.Dialer{Timeout: 30 * time.Second}).DialContext,
+		DisableCompression:  true,
+		MaxIdleConnsPerHost: 1024,
+		ReadBufferSize:      8 << 10,
+	}
+}
+
+// build makes the programs to measure, once.
+func (l *lab) build(ctx context.Context) error {
+	l.note("building")
+	arguments := append([]string{"build", "-buildvcs=false", "-o", l.dir + string(filepath.Separator)}, l.buildFlags...)
+	arguments = append(arguments, "dreamchat/cmd/dreamchat", "dreamchat/cmd/fakerouter")
+	command := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // flags of our own
+	if said, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("go build: %w\n%s", err, said)
+	}
+	return nil
+}
+
+// note tells the person who waits what is going on.
+func (l *lab) note(format string, args ...any) {
+	_, _ = fmt.Fprintf(l.progress, format+"\n", args...)
+}
+
+// command is a child without this process's environment, in which there may be
+// settings of another server, in a folder without a .env file.
+func (l *lab) command(ctx context.Context, path string, args, env []string) *exec.Cmd {
+	command := exec.CommandContext(ctx, path, args...) //nolint:gosec // programs of our own
+	command.Dir = l.dir
+	command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
+	return command
+}

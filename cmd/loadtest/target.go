@@ -1,0 +1,126 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// barePath is where the bare relays listen, and the provider behind them.
+const barePath = "/v1/chat/completions"
+
+// ask is an answer to order from the scripted provider.
+type ask struct {
+	chunks, bytes int
+	delay         time.Duration
+}
+
+// String is the prompt that the provider understands.
+func (a ask) String() string {
+	return fmt.Sprintf("fake: chunks=%d bytes=%d delay=%s", a.chunks, a.bytes, a.delay)
+}
+
+// target is a system under load.
+type target struct {
+	*process
+	launch  func(ctx context.Context) (*process, error)
+	client  *http.Client
+	wire    wire
+	account *account // nil for a bare relay, which asks nobody's name
+}
+
+// restart puts a new process in the place of the old one.
+func (t *target) restart(ctx context.Context) (err error) {
+	t.terminate()
+	t.process, err = t.launch(ctx)
+	return err
+}
+
+// prepare makes room for that many more answers.
+func (t *target) prepare(ctx context.Context, answers int) error {
+	if t.account == nil {
+		return nil
+	}
+	return t.account.prepare(ctx, t, answers)
+}
+
+// answer orders an answer, reads it to its end and checks that it is whole.
+func (t *target) answer(ctx context.Context, asked ask, see func(text []byte) bool) error {
+	response, err := t.open(ctx, asked)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	found, err := t.wire.read(response.Body, see)
+	if err == nil {
+		err = found.check(asked)
+	}
+	return t.failed(err)
+}
+
+// open orders an answer. The caller closes the body.
+func (t *target) open(ctx context.Context, asked ask) (*http.Response, error) {
+	path, token := barePath, ""
+	body := any(map[string]any{"model": "load/model", "stream": true, "messages": []any{
+		map[string]string{"role": "user", "content": asked.String()},
+	}})
+	if t.account != nil {
+		conversation, err := t.account.take()
+		if err != nil {
+			return nil, err
+		}
+		path, token = "/api/v1/conversations/"+conversation+"/messages", t.account.token
+		body = map[string]string{"content": asked.String()}
+	}
+	response, err := t.post(ctx, path, token, body)
+	if err != nil {
+		return nil, t.failed(err)
+	}
+	if kind := response.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/event-stream") {
+		_ = response.Body.Close()
+		return nil, t.failed(fmt.Errorf("POST %s answers with %q and no stream", path, kind))
+	}
+	return response, nil
+}
+
+// post sends JSON. An answer that is no success is an error.
+func (t *target) post(ctx context.Context, path, token string, body any) (*http.Response, error) {
+	text, err := json.Marshal(body)
+	if err != nil {
+		return nil, err
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base+path, bytes.NewReader(text))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	response, err := t.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode < 300 {
+		return response, nil
+	}
+	defer func() { _ = response.Body.Close() }()
+	said, _ := io.ReadAll(io.LimitReader(response.Body, 512)) // as much as came
+	return nil, fmt.Errorf("POST %s: %s: %s", path, response.Status, said)
+}
+
+// failed names the system that an error is of.
+func (t *target) failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return t.explain(fmt.Errorf("%s: %w", t.name, err))
+}
+
+// everything is a reader that wants the whole answer.
+func everything([]byte) bool { return true }
