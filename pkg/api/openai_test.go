@@ -41,8 +41,8 @@ func envelope(reply *apitest.Reply) fault {
 	return apitest.Decode[struct{ Error fault }](reply).Error
 }
 
-// chunk is one event of a streamed completion.
-type chunk struct {
+// completionChunk is one event of a streamed completion.
+type completionChunk struct {
 	ID, Object, Model string
 	Choices           []struct {
 		Delta struct {
@@ -59,8 +59,8 @@ type chunk struct {
 	Error *fault
 }
 
-// chunks reads a stream to its end, and whether that was [DONE].
-func chunks(t *testing.T, reply *apitest.Reply) (all []chunk, done bool) {
+// completionChunks reads a stream to its end, and whether that was [DONE].
+func completionChunks(t *testing.T, reply *apitest.Reply) (all []completionChunk, done bool) {
 	t.Helper()
 	reader := sse.NewReader(strings.NewReader(string(reply.Bytes)), 1<<20)
 	for {
@@ -74,7 +74,7 @@ func chunks(t *testing.T, reply *apitest.Reply) (all []chunk, done bool) {
 		if done = string(event.Data) == "[DONE]"; done {
 			continue
 		}
-		var next chunk
+		var next completionChunk
 		if err := json.Unmarshal(event.Data, &next); err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +129,7 @@ func TestCompletionIsStreamed(t *testing.T) {
 			if got := reply.Header.Get("Content-Type"); got != "text/event-stream" {
 				t.Errorf("Content-Type is %q", got)
 			}
-			all, done := chunks(t, reply)
+			all, done := completionChunks(t, reply)
 			var text, reasoning strings.Builder
 			var roles, finishes, usages int
 			for i, next := range all {
@@ -288,7 +288,7 @@ func TestCompletionFailsInMidStream(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s.Router.Script(llmtest.Text("Hel", "lo"), end)
-			all, done := chunks(t, user.In(t).Post(completions, streamed(true)).Status(http.StatusOK))
+			all, done := completionChunks(t, user.In(t).Post(completions, streamed(true)).Status(http.StatusOK))
 			last := all[len(all)-1]
 			if done || last.Error == nil || last.Error.Code != "upstream_error" {
 				t.Errorf("done %t, the last chunk is %+v", done, last)
