@@ -20,9 +20,8 @@ type lab struct {
 	databaseURL, redisURL string
 	progress              io.Writer
 
-	dir     string // programs and data, gone at the end
-	client  *http.Client
-	targets []*target
+	dir    string // programs and data, gone at the end
+	client *http.Client
 }
 
 // run measures what the plan asks for and prints the table.
@@ -91,7 +90,7 @@ func (l *lab) build(ctx context.Context) error {
 	l.note("building")
 	arguments := append([]string{"build", "-buildvcs=false", "-o", l.dir + string(filepath.Separator)}, l.buildFlags...)
 	arguments = append(arguments, "dreamchat/cmd/dreamchat", "dreamchat/cmd/fakerouter")
-	command := exec.CommandContext(ctx, "go", arguments...) //nolint:gosec // flags of our own
+	command := exec.CommandContext(ctx, "go", arguments...)
 	if said, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w\n%s", err, said)
 	}
@@ -106,7 +105,7 @@ func (l *lab) note(format string, args ...any) {
 // command is a child without this process's environment, in which there may be
 // settings of another server, in a folder without a .env file.
 func (l *lab) command(ctx context.Context, path string, args, env []string) *exec.Cmd {
-	command := exec.CommandContext(ctx, path, args...) //nolint:gosec // programs of our own
+	command := exec.CommandContext(ctx, path, args...)
 	command.Dir = l.dir
 	command.Env = append([]string{"PATH=" + os.Getenv("PATH")}, env...)
 	return command

@@ -38,7 +38,7 @@ func TestEverySectionFillsItsRows(t *testing.T) {
 	}
 
 	want := 2 * (len(l.plan.delay) + len(l.plan.throughput) + len(l.plan.memory))
-	filled := regexp.MustCompile(`(?m)^\| (delay|saturated|memory|the same)[^|]*\| [0-9].* \|$`)
+	filled := regexp.MustCompile(`(?m)^\| (delay|saturated|memory|the same)[^|]*\| -?[0-9].* \|$`)
 	if found := filled.FindAllString(out.String(), -1); len(found) != want {
 		t.Errorf("%d rows are filled, want %d:\n%s", len(found), want, out.String())
 	}

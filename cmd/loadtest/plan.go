@@ -98,5 +98,5 @@ func (p plan) files() uint64 {
 	for _, c := range p.throughput {
 		most = max(most, c.concurrency)
 	}
-	return uint64(2*most + others) //nolint:gosec // bounded by check
+	return uint64(2*most + others)
 }

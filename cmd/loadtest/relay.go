@@ -86,13 +86,13 @@ func (r *relayCmd) copyLines(c echo.Context) error {
 		}
 		if err != nil || in.Buffered() == 0 {
 			if _, writeErr := c.Response().Write(batch); writeErr != nil {
-				return nil //nolint:nilerr // the reader has gone
+				return nil // the reader has gone
 			}
 			c.Response().Flush()
 			batch = batch[:0]
 		}
 		if err != nil {
-			return nil //nolint:nilerr // the provider is done, or has gone
+			return nil // the provider is done, or has gone
 		}
 	}
 }
