@@ -44,7 +44,8 @@ func launch(tb testing.TB, folder string, environment []string, arguments ...str
 	tb.Helper()
 	p := &process{tb: tb, command: exec.Command(binary, arguments...), exited: make(chan struct{})}
 	p.command.Dir = folder
-	p.command.Env = append([]string{"PORT=0"}, environment...)
+	// The race detector would wait for a second at the end of each process.
+	p.command.Env = append([]string{"PORT=0", "GORACE=atexit_sleep_ms=0"}, environment...)
 	p.command.Stdout, p.command.Stderr = &p.stdout, &p.stderr
 	p.command.SysProcAttr = notOrphaned()
 	if err := p.command.Start(); err != nil {
