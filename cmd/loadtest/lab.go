@@ -29,7 +29,7 @@ func (l *lab) run(ctx context.Context, out io.Writer) (err error) {
 	if err := l.plan.check(); err != nil {
 		return err
 	}
-	if err := allowFiles(l.plan.files()); err != nil {
+	if err := l.fitLimits(); err != nil {
 		return err
 	}
 	if l.dir, err = os.MkdirTemp("", "loadtest-"); err != nil {
@@ -47,6 +47,25 @@ func (l *lab) run(ctx context.Context, out io.Writer) (err error) {
 		return err
 	}
 	return l.print(out, rows)
+}
+
+// fitLimits plans for no more streams than this machine lets a process hold.
+func (l *lab) fitLimits() error {
+	need := l.plan.files()
+	allowed, err := allowFiles(need)
+	if err != nil {
+		return err
+	}
+	fitting, fewer := l.plan.within(allowed)
+	if fitting.files() > allowed {
+		return fmt.Errorf("a process needs %d open files and the hard limit is %d: raise it (ulimit -Hn %d)", need, allowed, need)
+	}
+	if fewer {
+		l.note("a process needs %d open files and the hard limit is %d: fewer streams are held open than planned. "+
+			"To have all, raise it (ulimit -Hn %d).", need, allowed, need)
+	}
+	l.plan = fitting
+	return nil
 }
 
 func (l *lab) measure(ctx context.Context) ([]*row, error) {

@@ -1,23 +1,24 @@
 package main
 
-import (
-	"fmt"
-	"syscall"
-)
+import "syscall"
 
 // allowFiles lets this process and those that it starts have that many files
-// open. Only root may exceed the hard limit.
-func allowFiles(n uint64) error {
+// open, or as many as the hard limit allows, which only root may raise. It
+// returns how many these are.
+func allowFiles(n int) (int, error) {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		return err
+		return 0, err
 	}
-	wanted := syscall.Rlimit{Cur: max(limit.Cur, n), Max: max(limit.Max, n)}
-	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &wanted); err != nil {
-		return fmt.Errorf("these streams need %d open files in one process and the limit is %d: "+
-			"raise the hard limit (ulimit -Hn %d as root) or hold fewer with --memory-streams: %w", n, limit.Max, n, err)
+	wanted := max(limit.Max, uint64(n))
+	if syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: wanted, Max: wanted}) == nil {
+		return n, nil
 	}
-	return nil
+	// Setting what is the limit already makes children inherit it.
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: limit.Max, Max: limit.Max}); err != nil {
+		return 0, err
+	}
+	return int(min(limit.Max, uint64(n))), nil
 }
 
 // childAttributes make a child end when this process is killed.

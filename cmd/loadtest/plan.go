@@ -84,10 +84,12 @@ func (p plan) check() error {
 	return nil
 }
 
+// otherFiles is what a process has open besides its streams, at most.
+const otherFiles = 100
+
 // files is how many files one process must be able to have open: of each
 // stream a relay holds the reader's connection and the provider's.
-func (p plan) files() uint64 {
-	const others = 256
+func (p plan) files() int {
 	most := 0
 	for _, n := range p.memory {
 		most = max(most, n)
@@ -98,5 +100,18 @@ func (p plan) files() uint64 {
 	for _, c := range p.throughput {
 		most = max(most, c.concurrency)
 	}
-	return uint64(2*most + others)
+	return 2*most + otherFiles
+}
+
+// within holds no more streams open than the allowed files are enough for, and
+// tells whether those are fewer than planned.
+func (p plan) within(files int) (fitting plan, fewer bool) {
+	most := (files - otherFiles) / 2
+	fitting = p
+	fitting.memory = nil
+	for _, n := range p.memory {
+		fewer = fewer || n > most
+		fitting.memory = append(fitting.memory, min(n, most))
+	}
+	return fitting, fewer
 }

@@ -1,6 +1,9 @@
 package main
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 func TestPlansAreWithinBoundsAndNeedFilesForTheirLargestCase(t *testing.T) {
 	for _, p := range []plan{fullPlan(), quickPlan()} {
@@ -29,5 +32,16 @@ func TestOneSectionLeavesTheOthersOut(t *testing.T) {
 				t.Errorf("%s: there are %d cases of %s", section, cases, name)
 			}
 		}
+	}
+}
+
+func TestNoMoreStreamsAreHeldThanTheLimitOfFilesAllows(t *testing.T) {
+	p := plan{runs: 1, memory: []int{1_000, 10_000}}
+	if fitting, fewer := p.within(p.files()); fewer || !slices.Equal(fitting.memory, p.memory) {
+		t.Errorf("enough files: got %v, %v", fitting.memory, fewer)
+	}
+	fitting, fewer := p.within(20_000)
+	if !fewer || !slices.Equal(fitting.memory, []int{1_000, 9_950}) || fitting.files() > 20_000 {
+		t.Errorf("20000 files: got %v, %v", fitting.memory, fewer)
 	}
 }
