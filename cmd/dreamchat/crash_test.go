@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"testing"
 
-	"dreamchat/pkg/api/apitest"
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/llm/llmtest"
 )
@@ -20,7 +19,7 @@ func TestWhatAKilledProcessLeftBehind(t *testing.T) {
 		stream := user.ask(conversation.ID, "Say it all")
 		messageID := stream.next().Data.MessageID
 		stream.textIs("What is kept")
-		apitest.Eventually(t, "a checkpoint", func() bool {
+		eventually(t, "a checkpoint", func() bool {
 			return user.message(messageID).Content == "What is kept"
 		})
 		killed.kill()
@@ -31,7 +30,7 @@ func TestWhatAKilledProcessLeftBehind(t *testing.T) {
 		// The name of an instance is made of its port.
 		server := at.start(t, append(openRouter(router), "PORT="+killed.Port)...)
 		user = server.as(user)
-		apitest.Eventually(t, "the answer is closed", func() bool {
+		eventually(t, "the answer is closed", func() bool {
 			return user.message(messageID).Status == chat.StatusInterrupted
 		})
 		if got := user.message(messageID); got.Content != "What is kept" || got.Reasoning != "Hm." || got.Error.Code != "interrupted" {

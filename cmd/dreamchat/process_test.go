@@ -3,7 +3,6 @@ package main_test
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os/exec"
 	"regexp"
 	"strings"
@@ -11,12 +10,26 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"dreamchat/pkg/api/apitest"
 )
 
-// limit is how long anything may take before a test fails.
-const limit = 30 * time.Second
+// limit is how long anything may take before a test fails. It is less than the
+// silence after which any instance closes an answer that nobody makes.
+const limit = 20 * time.Second
+
+// eventually asks again and again until something holds.
+func eventually(tb testing.TB, what string, holds func() bool) {
+	tb.Helper()
+	deadline := time.After(limit)
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-deadline:
+			tb.Fatalf("never: %s", what)
+		case <-tick.C:
+		}
+	}
+}
 
 // process is the command, running.
 type process struct {
@@ -69,7 +82,7 @@ var address = regexp.MustCompile(`listening on (http://localhost:(\d+)) `)
 // listening waits until the welcome is out.
 func (p *process) listening() {
 	p.tb.Helper()
-	apitest.Eventually(p.tb, "the command listens", func() bool {
+	eventually(p.tb, "the command listens", func() bool {
 		select {
 		case <-p.exited:
 			p.tb.Fatalf("the command ended with code %d:\n%s", p.command.ProcessState.ExitCode(), p.stderr.String())
@@ -147,7 +160,7 @@ func (s said) want(tb testing.TB, code int, parts ...string) {
 		}
 	}
 	if tb.Failed() {
-		tb.Log(fmt.Sprintf("stdout:\n%s\nstderr:\n%s", s.stdout, s.stderr))
+		tb.Logf("stdout:\n%s\nstderr:\n%s", s.stdout, s.stderr)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"syscall"
 	"testing"
 
-	"dreamchat/pkg/api/apitest"
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/llm/llmtest"
 )
@@ -68,7 +67,7 @@ func TestItStopsListeningWhileItShutsDown(t *testing.T) {
 	server.terminate()
 	stream.until("stream_reconnect")
 
-	apitest.Eventually(t, "its port is closed", func() bool {
+	eventually(t, "its port is closed", func() bool {
 		response, err := http.Get(server.URL + "/readyz")
 		if err == nil {
 			_ = response.Body.Close()
@@ -89,7 +88,7 @@ func TestASecondSIGTERMEndsItAtOnce(t *testing.T) {
 	server.terminate()
 	stream.until("stream_reconnect")
 
-	apitest.Eventually(t, "it ends", func() bool {
+	eventually(t, "it ends", func() bool {
 		_ = server.command.Process.Signal(syscall.SIGTERM) // it may have ended
 		select {
 		case <-server.exited:
