@@ -16,6 +16,9 @@ import (
 	"dreamchat/pkg/problem"
 )
 
+// password is that of every user.
+const password = "a long password"
+
 // User sends requests as somebody, or as nobody if Token is empty.
 type User struct {
 	Token   string
@@ -38,8 +41,19 @@ func (s *Service) User() *User {
 	user := s.Nobody()
 	name := "user" + strings.ReplaceAll(id.New(), "-", "")[8:32]
 	user.Session = Decode[auth.Session](user.Post("/api/v1/auth/register", map[string]string{
-		"email": name + "@example.com", "username": name, "password": "a long password",
+		"email": name + "@example.com", "username": name, "password": password,
 	}).Status(http.StatusCreated))
+	user.Token = user.Session.AccessToken
+	return user
+}
+
+// Login is a user who registered at another service on the same store.
+func (s *Service) Login(known *User) *User {
+	s.tb.Helper()
+	user := s.Nobody()
+	user.Session = Decode[auth.Session](user.Post("/api/v1/auth/login", map[string]string{
+		"username": known.Session.User.Username, "password": password,
+	}).Status(http.StatusOK))
 	user.Token = user.Session.AccessToken
 	return user
 }
