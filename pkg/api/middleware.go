@@ -22,12 +22,8 @@ func (s *Server) middleware(e *echo.Echo) {
 	s.Metrics.MustRegister(s.streams)
 	e.Use(
 		identify,
+		s.countRequests(), // outside of what renders errors, to count them by their status
 		s.logRequests,
-		echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
-			Namespace:  "dreamchat",
-			Subsystem:  "http",
-			Registerer: s.Metrics,
-		}),
 		middleware.RecoverWithConfig(middleware.RecoverConfig{
 			DisableErrorHandler: true,
 			LogErrorFunc:        s.logPanic,
@@ -78,6 +74,29 @@ func identify(next echo.HandlerFunc) echo.HandlerFunc {
 		c.SetRequest(c.Request().WithContext(withRequestID(c.Request().Context(), name)))
 		return next(c)
 	}
+}
+
+// countRequests counts requests by labels of which there are few: what a client
+// can make up at will would fill our memory.
+func (s *Server) countRequests() echo.MiddlewareFunc {
+	return echoprometheus.NewMiddlewareWithConfig(echoprometheus.MiddlewareConfig{
+		Namespace:                 "dreamchat",
+		Subsystem:                 "http",
+		Registerer:                s.Metrics,
+		DoNotUseRequestPathFor404: true,
+		LabelFuncs: map[string]echoprometheus.LabelValueFunc{
+			"host": func(echo.Context, error) string { return "" },
+			"method": func(c echo.Context, _ error) string {
+				switch method := c.Request().Method; method {
+				case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
+					http.MethodPatch, http.MethodDelete, http.MethodOptions:
+					return method
+				default:
+					return "other"
+				}
+			},
+		},
+	})
 }
 
 // logRequests writes one line for each request, with the route and not the
