@@ -22,13 +22,13 @@ and prints a table in Markdown: of each system the median of the runs, which tak
 than each relay dreamchat is. Every answer is counted: a lost chunk fails the run.
 
 CPU and memory are read from /proc, so these sections need Linux. Leave the machine alone meanwhile.
-The whole takes up to ten minutes on two cores, --quick at most one and a half.`
+The whole takes about ten minutes on two cores, --quick at most one and a half.`
 
 type options struct {
 	Quick         bool          `help:"Measure less, once. The figures are rough."`
-	Runs          int           `help:"Runs that each median is of (default: 5; 1 if quick)."`
+	Runs          int           `help:"Runs that each median is of (default: 5; 1 if quick). Over 5,000 streams are opened three times at most."`
 	MemoryStreams []int         `help:"Streams to hold open for the memory section (default: 1000,10000; 1000 if quick)." placeholder:"N,..."`
-	Timeout       time.Duration `help:"When to give up." default:"10m"`
+	Timeout       time.Duration `help:"When to give up." default:"15m"`
 	DatabaseURL   string        `help:"DATABASE_URL of dreamchat. What is measured stays in that database. Default: SQLite in a temporary folder." env:"LOADTEST_DATABASE_URL" placeholder:"URL"`
 	RedisURL      string        `help:"REDIS_URL of dreamchat. Default: cache in the process." env:"LOADTEST_REDIS_URL" placeholder:"URL"`
 }
