@@ -87,14 +87,14 @@ func (l *lab) print(out io.Writer, rows []*row) error {
 	if err := printTable(out, rows); err != nil {
 		return err
 	}
-	database := "SQLite"
+	database := "SQLite, inside its process"
 	if l.databaseURL != "" {
-		database = "the database of LOADTEST_DATABASE_URL, whose own CPU time is not counted"
+		database = "a server of its own"
 	}
 	_, err := fmt.Fprintf(out, `
 Medians of %d runs, the systems taking turns (memory at over 5,000: of %d). "Times" is how many times worse dreamchat is:
 below 1 it is better. Unlike the relays it also stores every question and answer, and saves running answers every
-second, here in %s: that is counted in, and the longer an answer the less it weighs.
+second. That is counted in; the longer an answer, the less it weighs. The database is %s.
 A chunk has %d bytes of text, %d where its delay is measured. The delay is that of the chunks sent while all streams
 were open. CPU time and memory are those of the relay's process alone; of each stream it holds two connections.
 `, l.plan.runs, l.plan.memoryRuns(10_000), database, throughputBytes, delayBytes)
