@@ -72,7 +72,7 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 func TestTheEnvironmentWinsOverTheFile(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	file := "PORT=1\nDATA_DIR=./elsewhere\n# a comment\nDEFAULT_MODEL='openai/gpt-4o-mini'\n"
+	file := "PORT=70000\nDATA_DIR=./elsewhere\n# a comment\nDEFAULT_MODEL='openai/gpt-4o-mini'\n"
 	if err := os.WriteFile(filepath.Join(folder, ".env"), []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
