@@ -217,7 +217,7 @@ func TestRefreshTokensAreGoodForOneOfManyCallers(t *testing.T) {
 
 func TestLogoutEndsTheSessionAndNoOther(t *testing.T) {
 	t.Parallel()
-	apitest.Each(t, func(t *testing.T, s *apitest.Service) {
+	apitest.Each(t, func(_ *testing.T, s *apitest.Service) {
 		here, elsewhere := register(s, "ada", "ada@example.com"), login(s, "ada")
 		logout := func(refreshToken string) {
 			s.Nobody().Post("/api/v1/auth/logout", token(refreshToken)).Status(http.StatusNoContent)
