@@ -57,11 +57,11 @@ func (s *Server) stream(c echo.Context, feed *chat.Feed) error {
 	defer w.close()
 	if feed.Reset != "" {
 		if err := w.tell("stream_reset", `{"reason":"`+feed.Reset+`"}`); err != nil {
-			return nil //nolint:nilerr // the reader has gone
+			return nil // the reader has gone
 		}
 	}
 	if err := s.pump(c, w, feed); err != nil {
-		return nil //nolint:nilerr // the reader has gone, or was too slow
+		return nil // the reader has gone, or was too slow
 	}
 	return nil
 }

@@ -30,11 +30,13 @@ func trickyAnswer() []llmtest.Step {
 }
 
 // cursors are the ways to tell where a reader goes on.
-var cursors = []func(path, id string) (string, []string){
-	func(path, id string) (string, []string) { return path, []string{"Last-Event-ID: " + id} },
-	func(path, id string) (string, []string) { return path + "?after=" + id, nil },
-	func(path, id string) (string, []string) { return path + "?lastEventId=" + id, nil },
-	func(path, id string) (string, []string) { return path + "?last_event_id=" + id, nil },
+func cursors() []func(path, id string) (string, []string) {
+	return []func(path, id string) (string, []string){
+		func(path, id string) (string, []string) { return path, []string{"Last-Event-ID: " + id} },
+		func(path, id string) (string, []string) { return path + "?after=" + id, nil },
+		func(path, id string) (string, []string) { return path + "?lastEventId=" + id, nil },
+		func(path, id string) (string, []string) { return path + "?last_event_id=" + id, nil },
+	}
 }
 
 // state is what a client holds that has read so many events.
@@ -53,7 +55,7 @@ func state(events []apitest.StreamEvent) (text, reasoning string) {
 // resume goes on after the events that a reader has.
 func resume(t *testing.T, user *apitest.User, answerID string, have []apitest.StreamEvent, form int) *apitest.Stream {
 	t.Helper()
-	path, headers := cursors[form]("/api/v1/messages/"+answerID+"/events", fmt.Sprintf("1.%d", len(have)))
+	path, headers := cursors()[form]("/api/v1/messages/"+answerID+"/events", fmt.Sprintf("1.%d", len(have)))
 	stream := user.Stream(t.Context(), http.MethodGet, path, nil, headers...)
 	stream.Text, stream.Reasoning = state(have)
 	return stream
@@ -102,7 +104,7 @@ func TestResumeFromEveryEvent(t *testing.T) {
 
 		var live []*apitest.Stream
 		for have := 1; have <= len(all); have++ {
-			live = append(live, resume(t, user, answerID, all[:have], have%len(cursors)))
+			live = append(live, resume(t, user, answerID, all[:have], have%len(cursors())))
 		}
 		close(end)
 		all = append(all, stream.Last())
@@ -113,12 +115,12 @@ func TestResumeFromEveryEvent(t *testing.T) {
 			checkResumed(t, reader, all)
 		}
 		for have := range len(all) {
-			for form := range cursors {
+			for form := range cursors() {
 				checkResumed(t, resume(t, user, answerID, all[:have], form), all)
 			}
 		}
-		for form := range cursors {
-			path, headers := cursors[form]("/api/v1/messages/"+answerID+"/events", all[len(all)-1].ID)
+		for form := range cursors() {
+			path, headers := cursors()[form]("/api/v1/messages/"+answerID+"/events", all[len(all)-1].ID)
 			if got := user.Get(path, headers...).Status(http.StatusNoContent); len(got.Bytes) > 0 {
 				t.Errorf("204 with the body %q", got.Bytes)
 			}

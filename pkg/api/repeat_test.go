@@ -100,7 +100,6 @@ func TestSameKeyWithAnotherRequest(t *testing.T) {
 }
 
 func TestBadKeys(t *testing.T) {
-	t.Parallel()
 	s := apitest.Start(t, apitest.Options{})
 	user := s.User()
 	path := "/api/v1/conversations/" + user.Conversation().ID + "/messages"

@@ -95,7 +95,6 @@ func TestAnswerOutlivesItsReader(t *testing.T) {
 }
 
 func TestFormsOfReply(t *testing.T) {
-	t.Parallel()
 	s := apitest.Start(t, apitest.Options{})
 	user := s.User()
 	path := "/api/v1/conversations/" + user.Conversation().ID + "/messages"

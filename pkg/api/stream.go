@@ -59,7 +59,7 @@ func (w *streamWriter) close() {
 
 // events writes a batch of the feed and moves its cursor. A replay is merged.
 func (w *streamWriter) events(feed *chat.Feed, events []chat.Event, replay bool) error {
-	buffer := frames.Get().(*[]byte)
+	buffer := frames.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
 	defer frames.Put(buffer)
 	frame := (*buffer)[:0]
 	write := func(seq int, event chat.Event) error {

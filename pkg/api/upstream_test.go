@@ -51,7 +51,6 @@ func upstreamFailures() []upstreamFailure {
 }
 
 func TestUpstreamFailureInAStream(t *testing.T) {
-	t.Parallel()
 	s := apitest.Start(t, apitest.Options{Silence: 200 * time.Millisecond})
 	user := s.User()
 	for _, test := range upstreamFailures() {
@@ -87,7 +86,6 @@ func TestUpstreamFailureInAStream(t *testing.T) {
 }
 
 func TestUpstreamFailureOfAWholeAnswer(t *testing.T) {
-	t.Parallel()
 	s := apitest.Start(t, apitest.Options{Silence: 200 * time.Millisecond})
 	user := s.User()
 	for _, test := range upstreamFailures() {

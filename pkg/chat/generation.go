@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,14 +21,26 @@ type generation struct {
 	log     *stream.Log[Event]
 	cancel  context.CancelCauseFunc
 	started time.Time
+	source  source
 
 	mu         sync.Mutex // guards what follows; the checkpoint reads it
 	stored     bool
+	saved      int       // the events that the last checkpoint held
+	savedAt    time.Time // when that was
 	answer     Message
 	texts      [2]strings.Builder
 	units      [2]uint32
 	marks      []byte
 	firstToken time.Time
+}
+
+// source is who is asked for the answer, and how.
+type source struct {
+	model       Model
+	provider    Provider
+	first       string // the question, if nothing stands before it
+	temperature *float64
+	maxTokens   *int
 }
 
 func newGeneration(userID string, answer Message, cancel context.CancelCauseFunc) *generation {
@@ -42,18 +55,22 @@ func newGeneration(userID string, answer Message, cancel context.CancelCauseFunc
 	return g
 }
 
-// begin notes that question and answer are stored, the answer at this position.
-func (g *generation) begin(seq int64) {
+// begin notes that question and answer are stored, and where.
+func (g *generation) begin(begun *Begun) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.answer.Seq = seq
+	g.answer.Seq = begun.Answer.Seq
 	g.stored = true
+	g.savedAt = time.Now()
+	if begun.Question.Seq == 1 {
+		g.source.first = begun.Question.Content
+	}
 }
 
 // follow takes in what the provider yields, until it ends or fails. It returns
 // nil for an answer that came to its end.
-func (g *generation) follow(ctx context.Context, provider Provider, request Request) error {
-	for delta, err := range provider.Complete(ctx, request) {
+func (g *generation) follow(ctx context.Context, request Request) error {
+	for delta, err := range g.source.provider.Complete(ctx, request) {
 		if err != nil {
 			return err
 		}
@@ -111,22 +128,36 @@ func (g *generation) use(usage Usage) {
 	g.answer.Cost = usage.Cost
 }
 
-// snapshot is the answer as far as it is made, and whether it is stored yet.
-func (g *generation) snapshot() (Message, bool) {
+// due is what the next checkpoint is to hold of the answer. An answer that has
+// not grown is saved now and then only, as a sign that it is alive.
+func (g *generation) due() (Message, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	grown := g.log.Len() > max(g.saved, 1)
+	if !g.stored || !grown && time.Since(g.savedAt) < signOfLife {
+		return Message{}, false
+	}
+	answer := g.snapshot()
+	g.saved, g.savedAt = answer.LastEventSeq, time.Now()
+	return answer, true
+}
+
+// snapshot is the answer as far as it is made. The caller holds mu.
+func (g *generation) snapshot() Message {
 	answer := g.answer
 	answer.Content = g.texts[KindText].String()
 	answer.Reasoning = g.texts[KindReasoning].String()
-	answer.Marks = g.marks[:len(g.marks):len(g.marks)]
+	answer.Marks = slices.Clip(g.marks)
 	answer.LastEventSeq = g.log.Len()
-	return answer, g.stored
+	return answer
 }
 
 // close is the answer as it is to be stored for good. A nil err is an answer
 // that came to its end.
 func (g *generation) close(err error) Message {
-	answer, _ := g.snapshot()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	answer := g.snapshot()
 	answer.LastEventSeq++ // the terminal event, appended once this is stored
 	answer.UpdatedAt = now()
 	switch found := problem.From(err); {
@@ -167,11 +198,11 @@ func finishReason(provider string) string {
 }
 
 // outcome tells how the generation went.
-func (g *generation) outcome(answer Message, provider string) Outcome {
+func (g *generation) outcome(answer *Message) Outcome {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	outcome := Outcome{
-		Provider:         provider,
+		Provider:         g.source.model.Provider,
 		Status:           answer.Status,
 		Duration:         time.Since(g.started),
 		PromptTokens:     answer.PromptTokens,

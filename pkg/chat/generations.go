@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -11,8 +12,6 @@ import (
 )
 
 // Why a generation ends before its provider does. Compared by identity.
-//
-//nolint:gochecknoglobals // sentinels, never written
 var (
 	errStopped     = problem.Conflict.New("The answer was stopped.")
 	errInterrupted = problem.Interrupted.New("The server shut down while the answer was made. What there was of it is kept.")
@@ -150,7 +149,7 @@ type draft struct {
 func (g *Generations) begin(ctx context.Context, conversation Conversation, d draft) (Sent, error) {
 	model, provider, err := g.Models.Resolve(ctx, d.modelID, conversation.ModelID)
 	if err != nil {
-		return Sent{}, err
+		return g.repeated(ctx, conversation, d, err)
 	}
 	at := now()
 	answer := Message{
@@ -173,6 +172,7 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 	// The answer is made on a context of its own: who asked may go away.
 	detached, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	made := newGeneration(conversation.UserID, answer, cancel)
+	made.source = source{model: model, provider: provider, temperature: d.temperature, maxTokens: d.maxTokens}
 	if err := g.claim(answer.ID, made); err != nil {
 		cancel(nil)
 		return Sent{}, err
@@ -189,10 +189,23 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 		g.release(answer.ID)
 		return Sent{Question: begun.Question, Answer: begun.Answer, Replayed: begun.Replayed}, err
 	}
-	made.begin(begun.Answer.Seq)
+	made.begin(&begun)
 	g.Lists.Advance(ctx, conversation.UserID)
-	go g.make(detached, made, model, provider, d)
+	go g.make(detached, made)
 	return Sent{Question: begun.Question, Answer: begun.Answer}, nil
+}
+
+// repeated finds the answer to a request that came before, when its model can
+// answer no more: what is there is still the answer.
+func (g *Generations) repeated(ctx context.Context, conversation Conversation, d draft, refused error) (Sent, error) {
+	if d.key == "" {
+		return Sent{}, refused
+	}
+	begun, err := g.Store.Repeated(ctx, conversation.UserID, conversation.ID, d.key, d.hash)
+	if errors.Is(err, problem.NotFound) {
+		err = refused
+	}
+	return Sent{Question: begun.Question, Answer: begun.Answer, Replayed: true}, err
 }
 
 // store commits question and answer even if the caller goes away meanwhile: a

@@ -11,7 +11,7 @@ import (
 // event for event, for ever, so that a cursor stays exact after the log is gone.
 
 func appendMark(marks []byte, kind Kind, units int) []byte {
-	return binary.AppendUvarint(marks, uint64(units)<<1|uint64(kind))
+	return binary.AppendUvarint(marks, uint64(units)<<1|uint64(kind)) //nolint:gosec // a count
 }
 
 // Events builds the whole stream of a finished answer: the ack, the chunks as

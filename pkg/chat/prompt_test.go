@@ -8,8 +8,10 @@ import (
 func TestTurnsKeepTheNewestThatFit(t *testing.T) {
 	t.Parallel()
 	history := []Message{
-		{Role: RoleUser, Content: "aaaa"}, {Role: RoleAssistant, Content: "bbbb"},
-		{Role: RoleUser, Content: "cccc"}, {Role: RoleAssistant, Content: "dddd"},
+		{Role: RoleUser, Content: "aaaa"},
+		{Role: RoleAssistant, Content: "bbbb"},
+		{Role: RoleUser, Content: "cccc"},
+		{Role: RoleAssistant, Content: "dddd"},
 		{Role: RoleUser, Content: "eeee"},
 	}
 	tests := []struct {
@@ -46,7 +48,7 @@ func TestBudgetLeavesRoomForTheAnswer(t *testing.T) {
 		{0, 4096, 4096 * 3}, // the window is not known
 	}
 	for _, test := range tests {
-		if got := budget(Model{ContextLength: test.window}, test.maxTokens); got != test.want {
+		if got := budget(&Model{ContextLength: test.window}, test.maxTokens); got != test.want {
 			t.Errorf("of %d tokens with %d for the answer: %d bytes, want %d", test.window, test.maxTokens, got, test.want)
 		}
 	}
