@@ -22,17 +22,25 @@ type prompt struct {
 }
 
 func (s *Server) sendMessage(c echo.Context, caller auth.Caller) error {
+	feed, err := s.send(c, caller)
+	return s.streamIf(c, feed, err)
+}
+
+// send answers the request, or returns the feed to stream in answer to it. The
+// frames of a stream are held as long as it lasts, so what is large on the stack
+// is left before it begins.
+func (s *Server) send(c echo.Context, caller auth.Caller) (*chat.Feed, error) {
 	conversationID, err := pathID(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	form, key, err := negotiate(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	body, err := bind[prompt](s, c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sent, err := s.Generations.Send(c.Request().Context(), chat.Prompt{
 		UserID:         caller.UserID,
@@ -45,7 +53,7 @@ func (s *Server) sendMessage(c echo.Context, caller auth.Caller) error {
 		Key:            key,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return s.answer(c, caller, form, sent)
 }
@@ -57,17 +65,23 @@ type again struct {
 }
 
 func (s *Server) regenerateMessage(c echo.Context, caller auth.Caller) error {
+	feed, err := s.regenerate(c, caller)
+	return s.streamIf(c, feed, err)
+}
+
+// regenerate is to regenerateMessage what send is to sendMessage.
+func (s *Server) regenerate(c echo.Context, caller auth.Caller) (*chat.Feed, error) {
 	messageID, err := pathID(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	form, key, err := negotiate(c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	body, err := bindOptional[again](s, c)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	sent, err := s.Generations.Regenerate(c.Request().Context(), chat.Again{
 		UserID:      caller.UserID,
@@ -78,7 +92,7 @@ func (s *Server) regenerateMessage(c echo.Context, caller auth.Caller) error {
 		Key:         key,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	return s.answer(c, caller, form, sent)
 }
@@ -132,7 +146,8 @@ type exchange struct {
 	Message     chat.Message `json:"message"`
 }
 
-func (s *Server) answer(c echo.Context, caller auth.Caller, form form, sent chat.Sent) error {
+// answer answers in the form that is wanted, or returns the feed to stream.
+func (s *Server) answer(c echo.Context, caller auth.Caller, form form, sent chat.Sent) (*chat.Feed, error) {
 	if sent.Replayed {
 		c.Response().Header().Set(headerReplayed, "true")
 	}
@@ -140,9 +155,9 @@ func (s *Server) answer(c echo.Context, caller auth.Caller, form form, sent chat
 	case formAsync:
 		c.Response().Header().Set(echo.HeaderLocation, "/api/v1/messages/"+sent.Answer.ID+"/events")
 		c.Response().Header().Set(headerPreferenceApplied, "respond-async")
-		return private(c, http.StatusAccepted, exchange{UserMessage: sent.Question, Message: sent.Answer})
+		return nil, private(c, http.StatusAccepted, exchange{UserMessage: sent.Question, Message: sent.Answer})
 	case formJSON:
-		return s.whole(c, caller, sent)
+		return nil, s.whole(c, caller, sent)
 	case formStream:
 	}
 	after := ""
@@ -150,8 +165,12 @@ func (s *Server) answer(c echo.Context, caller auth.Caller, form form, sent chat
 		// In any other send it is the cursor of an earlier answer.
 		after = c.Request().Header.Get(headerLastEventID)
 	}
-	feed, err := s.Generations.Follow(c.Request().Context(), caller.UserID, sent.Answer.ID, after)
-	if err != nil {
+	return s.Generations.Follow(c.Request().Context(), caller.UserID, sent.Answer.ID, after)
+}
+
+// streamIf streams the feed, if there is one.
+func (s *Server) streamIf(c echo.Context, feed *chat.Feed, err error) error {
+	if err != nil || feed == nil {
 		return err
 	}
 	return s.stream(c, feed)

@@ -12,48 +12,63 @@ const (
 	saveTimeout  = 5 * time.Second
 	firstBackoff = 100 * time.Millisecond
 	lastBackoff  = 2 * time.Second
+	maxRefused   = 5
 )
 
 // make runs a generation from the question to the stored answer. The row is
 // committed before the terminal event is visible: who sees the event can read
 // the answer from the database.
-func (g *Generations) make(ctx context.Context, made *generation, model Model, provider Provider, d draft) {
+func (g *Generations) make(ctx context.Context, made *generation) {
 	defer g.release(made.answer.ID)
 	defer made.cancel(nil)
-	request, err := g.request(ctx, made.answer, model, d)
-	if err == nil {
-		err = made.follow(ctx, provider, request)
-	}
+	err := g.ask(ctx, made)
 	if err != nil && ctx.Err() != nil {
 		err = context.Cause(ctx)
 	}
+	g.settle(ctx, made, err)
+}
+
+// ask follows the provider to the end of the answer. Its frame is held as long
+// as that takes, so it is small.
+func (g *Generations) ask(ctx context.Context, made *generation) error {
+	request, err := g.request(ctx, made)
+	if err != nil {
+		return err
+	}
+	return made.follow(ctx, request)
+}
+
+// settle stores the answer and ends the stream.
+func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 	if err == errDeleted || err == errLost { //nolint:errorlint // sentinels by identity
 		made.log.Break(err)
 		return
 	}
 	answer := made.close(err)
-	g.report(ctx, answer, err)
-	if err := g.save(ctx, made.userID, answer); err != nil {
+	g.report(ctx, &answer, err)
+	if err := g.save(ctx, made.userID, &answer); err != nil {
 		made.log.Break(err)
 		return
 	}
 	_ = made.log.Seal(answer.terminal()) // nobody else ends a log
 	if g.OnFinish != nil {
-		g.OnFinish(made.outcome(answer, model.Provider))
+		g.OnFinish(made.outcome(&answer))
 	}
 }
 
 // report logs a failed generation, with its cause but without any text.
-func (g *Generations) report(ctx context.Context, answer Message, err error) {
+func (g *Generations) report(ctx context.Context, answer *Message, err error) {
 	if answer.Error != nil {
 		g.Log.WarnContext(ctx, "generation ended early", "message", answer.ID, "model", answer.ModelID, "error", err)
 	}
 }
 
 // save stores the final answer, trying again while the database is away: a
-// finished answer is not lost because of that. It gives up only when the server
-// must end, or when the answer is not ours any more.
-func (g *Generations) save(ctx context.Context, userID string, answer Message) error {
+// finished answer is not lost because of that. It gives up when the server must
+// end, when the answer is not ours any more, and when the database is there and
+// refuses it again and again: then the sweep closes what was saved last.
+func (g *Generations) save(ctx context.Context, userID string, answer *Message) error {
+	refused := 0
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
 		err := g.finish(ctx, answer.Attempt, answer)
 		switch {
@@ -62,6 +77,10 @@ func (g *Generations) save(ctx context.Context, userID string, answer Message) e
 			return nil
 		case errors.Is(err, problem.Conflict):
 			return errLost
+		case !errors.Is(err, problem.Unavailable) && !errors.Is(err, context.DeadlineExceeded):
+			if refused++; refused == maxRefused {
+				return err
+			}
 		}
 		g.Log.ErrorContext(ctx, "answer not saved yet", "message", answer.ID, "error", err)
 		select {
@@ -73,9 +92,9 @@ func (g *Generations) save(ctx context.Context, userID string, answer Message) e
 }
 
 // finish stores the answer on a context that outlives a stop.
-func (g *Generations) finish(ctx context.Context, attempt int, answer Message) error {
+func (g *Generations) finish(ctx context.Context, attempt int, answer *Message) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	_, err := g.Store.FinishAnswer(ctx, attempt, answer)
+	_, err := g.Store.FinishAnswer(ctx, attempt, *answer)
 	return err
 }

@@ -41,7 +41,8 @@ func TestStoredAnswerGivesTheSameStream(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		deltas := append(pieces().Draw(t, "deltas"), Delta{FinishReason: FinishStop})
 		made := newGeneration("user", Message{ID: "m", ConversationID: "c", Seq: 2, Attempt: 1}, func(error) {})
-		if err := made.follow(context.Background(), script(deltas), Request{}); err != nil {
+		made.source.provider = script(deltas)
+		if err := made.follow(context.Background(), Request{}); err != nil {
 			t.Fatal(err)
 		}
 		answer := made.close(nil)
@@ -64,7 +65,8 @@ func TestChunksCarryTheWholeText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		made := newGeneration("user", Message{ID: "m", ConversationID: "c", Attempt: 1}, func(error) {})
-		_ = made.follow(context.Background(), script(pieces().Draw(t, "deltas")), Request{})
+		made.source.provider = script(pieces().Draw(t, "deltas"))
+		_ = made.follow(context.Background(), Request{})
 		answer := made.close(nil)
 		events := answer.Events()
 		from := rapid.IntRange(0, len(events)-1).Draw(t, "from")

@@ -25,31 +25,42 @@ const (
 
 // request is what the provider is asked: the history within the model's window,
 // the newest question last.
-func (g *Generations) request(ctx context.Context, answer Message, model Model, d draft) (Request, error) {
-	history, err := g.Store.History(ctx, answer.ConversationID, answer.Seq, historyLimit)
+func (g *Generations) request(ctx context.Context, made *generation) (Request, error) {
+	answer := &made.answer
+	history, err := g.history(ctx, made)
 	if err != nil {
 		return Request{}, err
 	}
-	history = slices.DeleteFunc(history, func(m Message) bool { return m.ID == d.replaces })
 	temperature, maxTokens := DefaultTemperature, DefaultMaxTokens
-	if d.temperature != nil {
-		temperature = *d.temperature
+	if made.source.temperature != nil {
+		temperature = *made.source.temperature
 	}
-	if d.maxTokens != nil {
-		maxTokens = *d.maxTokens
+	if made.source.maxTokens != nil {
+		maxTokens = *made.source.maxTokens
 	}
 	return Request{
-		ModelID:     model.ID,
-		Messages:    turns(history, budget(model, maxTokens)),
+		ModelID:     made.source.model.ID,
+		Messages:    turns(history, budget(&made.source.model, maxTokens)),
 		Temperature: &temperature,
 		MaxTokens:   &maxTokens,
 		Session:     answer.ConversationID,
 	}, nil
 }
 
+// history is what stands before the answer. Before the first there is nothing
+// but its question.
+func (g *Generations) history(ctx context.Context, made *generation) ([]Message, error) {
+	answer := &made.answer
+	if made.source.first != "" {
+		return []Message{{Role: RoleUser, Content: made.source.first}}, nil
+	}
+	found, err := g.Store.History(ctx, answer.ConversationID, answer.Seq, historyLimit)
+	return slices.DeleteFunc(found, func(m Message) bool { return m.ID == answer.Replaces }), err
+}
+
 // budget is what the history may take, in bytes: the model's window less the
 // room for the answer, but never less than half of it.
-func budget(model Model, maxTokens int) int {
+func budget(model *Model, maxTokens int) int {
 	window := model.ContextLength
 	if window <= 0 {
 		window = unknownWindow

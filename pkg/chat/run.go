@@ -14,6 +14,8 @@ const (
 	checkpointBatch = 500
 	sweepEvery      = 10 * time.Second
 	sweepBatch      = 100
+	// signOfLife is how often an answer that does not grow is saved all the same.
+	signOfLife = 5 * time.Second
 	// silence is how long an answer of another server may go without a
 	// checkpoint before it counts as abandoned.
 	silence = 30 * time.Second
@@ -101,7 +103,7 @@ func (g *Generations) all() []*generation {
 func (g *Generations) checkpoint(ctx context.Context) {
 	var answers []Message
 	for _, made := range g.all() {
-		if answer, stored := made.snapshot(); stored {
+		if answer, due := made.due(); due {
 			answers = append(answers, answer)
 		}
 	}
@@ -161,7 +163,7 @@ func (g *Generations) interrupt(ctx context.Context, found Abandoned) {
 	answer.UpdatedAt = now()
 	fail(&answer, errCrashed)
 	answer.LastEventSeq = len(answer.Events())
-	err := g.finish(ctx, found.Answer.Attempt, answer)
+	err := g.finish(ctx, found.Answer.Attempt, &answer)
 	if errors.Is(err, problem.Conflict) {
 		return // somebody was faster
 	}
