@@ -73,8 +73,9 @@ func (s *Server) Handler() *echo.Echo {
 	return e
 }
 
-// Run serves until ctx is done. Then readiness fails, the readers of streams
-// are sent away to come again, and other requests have Grace to end.
+// Run serves until ctx is done. Then readiness fails, sends are refused and the
+// readers of streams are sent away to come again; so are those who come until
+// the last answer has ended. Other requests have Grace to end.
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s.Handler(),
@@ -94,6 +95,11 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	s.drain()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Grace)
 	defer cancel()
+	// A server that is shut down answers nobody, so this comes late.
+	select {
+	case <-s.Generations.Ended():
+	case <-grace.Done():
+	}
 	err := server.Shutdown(grace)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = server.Close()

@@ -44,9 +44,10 @@ type Generations struct {
 	done     sync.WaitGroup
 	// outage is when the database last failed to take a checkpoint.
 	outage time.Time
-	// giveUp is closed when answers that cannot be saved must be let go; use
-	// lastCall.
-	giveUp chan struct{}
+	// signals makes the channels that follow: giveUp is closed when answers that
+	// cannot be saved must be let go, ended when Run has returned.
+	signals       sync.Once
+	giveUp, ended chan struct{}
 }
 
 // Prompt is one question, as it is sent.

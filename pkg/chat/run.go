@@ -29,6 +29,8 @@ const (
 // running ones have Grace to finish, and the rest end as interrupted. It
 // returns once none is left.
 func (g *Generations) Run(ctx context.Context) error {
+	g.makeSignals()
+	defer close(g.ended)
 	g.outage = time.Now()
 	g.sweep(ctx)
 	checkpoints, sweeps := time.NewTicker(checkpointEvery), time.NewTicker(sweepEvery)
@@ -77,14 +79,20 @@ func (g *Generations) drain(ctx context.Context, checkpoints <-chan time.Time) {
 	}
 }
 
+// Ended is closed once Run has returned: every answer has come to an end.
+func (g *Generations) Ended() <-chan struct{} {
+	g.makeSignals()
+	return g.ended
+}
+
 // lastCall is closed when the server must end.
 func (g *Generations) lastCall() chan struct{} {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.giveUp == nil {
-		g.giveUp = make(chan struct{})
-	}
+	g.makeSignals()
 	return g.giveUp
+}
+
+func (g *Generations) makeSignals() {
+	g.signals.Do(func() { g.giveUp, g.ended = make(chan struct{}), make(chan struct{}) })
 }
 
 // all returns the generations that run here.
