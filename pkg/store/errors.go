@@ -27,15 +27,21 @@ func failure(ctx context.Context, err error, noun string) error {
 		return nil
 	case errors.As(err, &known):
 		return err
+	case errors.Is(context.Cause(ctx), context.DeadlineExceeded):
+		return away(err)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, gorm.ErrRecordNotFound):
 		return problem.NotFound.New("There is no such " + noun + ".")
 	case isAway(err):
-		return problem.Unavailable.Because(err, "The database is away. Try again in a moment.")
+		return away(err)
 	default:
 		return fmt.Errorf("store: %s: %w", noun, err)
 	}
+}
+
+func away(err error) error {
+	return problem.Unavailable.Because(err, "The database is away. Try again in a moment.")
 }
 
 // found makes a statement that touched no row an error.

@@ -23,8 +23,9 @@ import (
 
 // Store is one database. All methods are safe for concurrent use.
 //
-// A method whose context is done returns the cause of that context; a database
-// that is away is problem.Unavailable.
+// A method whose context is cancelled returns the cause of that context. A
+// database that is away, or does not answer before the context's deadline, is
+// problem.Unavailable.
 type Store struct {
 	dialect migrations.Dialect
 	path    string // the file of a SQLite database

@@ -179,3 +179,14 @@ func TestDoneContextGivesItsCause(t *testing.T) {
 		}
 	})
 }
+
+func TestDatabaseThatTakesTooLongIsUnavailable(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newConversation(t, s)
+		ctx, cancel := context.WithTimeout(t.Context(), 0)
+		defer cancel()
+		for name, call := range everyCall(s, c) {
+			t.Run(name, func(t *testing.T) { wantKind(t, call(ctx), problem.Unavailable) })
+		}
+	})
+}
