@@ -44,6 +44,8 @@ type Generations struct {
 	done     sync.WaitGroup
 	// outage is when the database last failed to take a checkpoint.
 	outage time.Time
+	// inherited is set once what an earlier process left behind is closed.
+	inherited bool
 	// signals makes the channels that follow: giveUp is closed when answers that
 	// cannot be saved must be let go, ended when Run has returned.
 	signals       sync.Once

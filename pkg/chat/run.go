@@ -2,23 +2,16 @@ package chat
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"time"
-
-	"dreamchat/pkg/problem"
 )
 
 const (
 	checkpointEvery = time.Second
 	checkpointBatch = 500
 	sweepEvery      = 10 * time.Second
-	sweepBatch      = 100
 	// signOfLife is how often an answer that does not grow is saved all the same.
 	signOfLife = 5 * time.Second
-	// silence is how long an answer of another server may go without a
-	// checkpoint before it counts as abandoned.
-	silence = 30 * time.Second
 	// lastSave is how long answers may still be saved after the grace.
 	lastSave = 5 * time.Second
 )
@@ -142,43 +135,4 @@ func (g *Generations) lose(ids []string) {
 			made.cancel(errLost)
 		}
 	}
-}
-
-// sweep closes answers that nobody makes any more.
-func (g *Generations) sweep(ctx context.Context) {
-	var before time.Time
-	if time.Since(g.outage) > silence {
-		// After an outage everybody was silent: give them time to speak.
-		before = now().Add(-silence)
-	}
-	abandoned, err := g.Store.AbandonedAnswers(ctx, g.Owner, before, sweepBatch)
-	if err != nil {
-		g.Log.WarnContext(ctx, "sweep failed", "error", err)
-		return
-	}
-	for _, found := range abandoned {
-		if _, here := g.find(found.UserID, found.Answer.ID); !here {
-			g.interrupt(ctx, found)
-		}
-	}
-}
-
-// interrupt closes an abandoned answer with what its last checkpoint holds. The
-// next attempt begins, since readers may hold events that were never stored.
-func (g *Generations) interrupt(ctx context.Context, found Abandoned) {
-	answer := found.Answer
-	answer.Attempt++
-	answer.UpdatedAt = now()
-	fail(&answer, errCrashed)
-	answer.LastEventSeq = len(answer.Events())
-	err := g.finish(ctx, found.Answer.Attempt, &answer)
-	if errors.Is(err, problem.Conflict) {
-		return // somebody was faster
-	}
-	if err != nil {
-		g.Log.WarnContext(ctx, "abandoned answer not closed", "message", answer.ID, "error", err)
-		return
-	}
-	g.Lists.Advance(ctx, found.UserID)
-	g.Log.InfoContext(ctx, "abandoned answer closed", "message", answer.ID)
 }

@@ -28,7 +28,7 @@ func (uncached) Advance(context.Context, string) {}
 // leave stores a question with an answer that its owner has begun.
 func leave(t *testing.T, db *store.Store, owner string) (userID, answerID string) {
 	t.Helper()
-	user := storetest.User(t, db, "user"+owner)
+	user := storetest.User(t, db, "user"+id.New())
 	now := time.Now().UTC()
 	conversation := chat.Conversation{ID: id.New(), UserID: user.ID, ModelID: demo, CreatedAt: now, UpdatedAt: now}
 	if err := db.CreateConversation(t.Context(), conversation); err != nil {
@@ -95,6 +95,35 @@ func TestSilentServersAnswersAreClosed(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// However many answers a killed process left behind, they are closed at once.
+func TestAllThatWasLeftBehindIsClosedAtTheStart(t *testing.T) {
+	t.Parallel()
+	db := storetest.SQLite(t)
+	for range 250 {
+		leave(t, db, "here")
+	}
+	here := &chat.Generations{Store: db, Messages: db, Talks: db, Lists: uncached{}, Log: slog.New(slog.DiscardHandler), Owner: "here"}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- here.Run(ctx) }()
+	for deadline := time.Now().Add(9 * time.Second); ; {
+		left, err := db.AbandonedAnswers(t.Context(), "here", time.Time{}, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(left) == 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("some answers are still streaming")
+		}
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 }
 
 // After Run has been told to end, no further answer begins.

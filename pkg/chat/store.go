@@ -70,8 +70,8 @@ type GenerationStore interface {
 	// what stands.
 	FinishAnswer(ctx context.Context, attempt int, answer Message) (Conversation, error)
 	// AbandonedAnswers returns answers still streaming that nobody makes: those
-	// of this owner, and those of others not heard of since before. With
-	// their user ids, at most limit.
+	// of this owner, if it is not empty, and those of anybody not heard of since
+	// before. With their user ids, oldest first, at most limit.
 	AbandonedAnswers(ctx context.Context, owner string, before time.Time, limit int) ([]Abandoned, error)
 }
 

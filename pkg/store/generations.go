@@ -103,7 +103,7 @@ type abandonedRow struct {
 	UserID string
 }
 
-// AbandonedAnswers returns streaming answers of this owner, and those of others
+// AbandonedAnswers returns streaming answers of this owner, and those of anybody
 // that were not heard of since before.
 func (s *Store) AbandonedAnswers(
 	ctx context.Context, owner string, before time.Time, limit int,
