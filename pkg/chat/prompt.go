@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"slices"
+	"time"
 )
 
 // What a question gets when it does not say.
@@ -21,6 +22,8 @@ const (
 	unknownWindow = 8192
 	// bytesPerToken errs on the side of a history that is too short.
 	bytesPerToken = 3
+	// readTimeout bounds how long the history may take to read.
+	readTimeout = 5 * time.Second
 )
 
 // request is what the provider is asked: the history within the model's window,
@@ -54,6 +57,8 @@ func (g *Generations) history(ctx context.Context, made *generation) ([]Message,
 	if made.source.first != "" {
 		return []Message{{Role: RoleUser, Content: made.source.first}}, nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
 	found, err := g.Store.History(ctx, answer.ConversationID, answer.Seq, historyLimit)
 	return slices.DeleteFunc(found, func(m Message) bool { return m.ID == answer.Replaces }), err
 }

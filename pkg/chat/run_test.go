@@ -153,6 +153,51 @@ func TestNoAnswerBeginsAfterTheEnd(t *testing.T) {
 	}
 }
 
+// standsStill is a database that stops answering before it has read a history.
+type standsStill struct{ *store.Store }
+
+func (s standsStill) History(ctx context.Context, conversationID string, before int64, limit int) ([]chat.Message, error) {
+	<-ctx.Done()
+	return s.Store.History(ctx, conversationID, before, limit)
+}
+
+func TestAnswerDoesNotWaitForItsHistoryForEver(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		db := storetest.SQLite(t)
+		userID, answerID := leave(t, db, "here")
+		models := &chat.Models{
+			Store: db, Cache: direct{}, Default: demo,
+			Providers: chat.Providers{"demo": nil}, // is never asked
+		}
+		here := &chat.Generations{
+			Store: standsStill{db}, Messages: db, Talks: db, Models: models, Lists: uncached{}, Log: slog.New(slog.DiscardHandler), Owner: "here",
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- here.Run(ctx) }()
+		time.Sleep(time.Second)
+		left, err := db.Message(t.Context(), userID, answerID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sent, err := here.Send(t.Context(), chat.Prompt{UserID: userID, ConversationID: left.ConversationID, Content: "Hi"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting, leave := context.WithTimeout(t.Context(), time.Minute)
+		defer leave()
+		answer, err := here.Await(waiting, userID, sent.Answer.ID)
+		if err != nil || answer.Status != chat.StatusFailed || answer.Error.Code != problem.Unavailable.Code() {
+			t.Errorf("the answer ends as %s, %+v, %v", answer.Status, answer.Error, err)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // direct is a cache of the catalogue that keeps nothing.
 type direct struct{}
 
