@@ -107,16 +107,22 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 		if err := next(c); err != nil {
 			c.Error(err)
 		}
-		s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
-			slog.String("method", c.Request().Method),
-			slog.String("route", c.Path()),
-			slog.Int("status", c.Response().Status),
-			slog.Duration("duration", time.Since(start)),
-			slog.Int64("bytes", c.Response().Size),
-			slog.String("user", callerOf(c).UserID),
-		)
+		s.logRequest(c, time.Since(start))
 		return nil
 	}
+}
+
+// logRequest has a frame of its own: the one above it is held as long as a
+// stream lasts.
+func (s *Server) logRequest(c echo.Context, took time.Duration) {
+	s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
+		slog.String("method", c.Request().Method),
+		slog.String("route", c.Path()),
+		slog.Int("status", c.Response().Status),
+		slog.Duration("duration", took),
+		slog.Int64("bytes", c.Response().Size),
+		slog.String("user", callerOf(c).UserID),
+	)
 }
 
 func (s *Server) logPanic(c echo.Context, err error, stack []byte) error {
