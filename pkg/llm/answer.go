@@ -38,7 +38,7 @@ type answer struct {
 func (a *answer) read(generationID string) error {
 	if generationID != "" {
 		a.named = true
-		if err := a.tell(chat.Delta{GenerationID: generationID}); err != nil {
+		if err := a.tell(chat.Delta{GenerationID: clip(generationID)}); err != nil {
 			return err
 		}
 	}
@@ -128,11 +128,11 @@ func (a *answer) chunk(c *chunk) error {
 func (a *answer) name(c *chunk, delta *chat.Delta) {
 	if !a.named && len(c.id) > 0 {
 		a.named = true
-		delta.GenerationID = whole(c.id)
+		delta.GenerationID = clip(whole(c.id))
 	}
 	if !a.modelTold && len(c.model) > 0 {
 		a.modelTold = true
-		delta.Model = whole(c.model)
+		delta.Model = clip(whole(c.model))
 	}
 }
 

@@ -51,6 +51,14 @@ var transcripts = []transcript{
 		want: heard{text: "ab", finish: "stop", usage: "0+2(0)=2, untold"},
 	},
 	{
+		name: "names and counts without measure", stream: `data: {"id":"` + strings.Repeat("g", 400) + `","choices":[{"delta":{"content":"a"},"finish_reason":"stop"}],` +
+			`"usage":{"prompt_tokens":9000000000000000000,"completion_tokens":9000000000000000000,"total_tokens":9000000000000000000}}` + "\n\n" + done,
+		want: heard{
+			text: "a", generation: strings.Repeat("g", 299) + "…", finish: "stop",
+			usage: "1000000000+1000000000(0)=2000000000, untold",
+		},
+	},
+	{
 		name: "Ollama", stream: `data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"llama3.1","system_fingerprint":"fp_ollama","choices":[{"index":0,"delta":{"role":"assistant","content":"Hi"},"finish_reason":null}],"usage":null}` + "\n\n" +
 			`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"llama3.1","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":"stop"}]}` + "\n\n" +
 			`data: {"id":"chatcmpl-1","model":"llama3.1","choices":[],"usage":{"prompt_tokens":26,"completion_tokens":2,"total_tokens":28}}` + "\n\n" + done,

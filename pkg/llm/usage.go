@@ -27,16 +27,23 @@ func readUsage(raw []byte) *chat.Usage {
 	if json.Unmarshal(raw, &wire) != nil {
 		return nil
 	}
+	prompt, completion := tokens(wire.Prompt), tokens(wire.Completion)
 	usage := &chat.Usage{
-		PromptTokens:     max(wire.Prompt, 0),
-		CompletionTokens: max(wire.Completion, 0),
-		ReasoningTokens:  max(wire.Details.Reasoning, 0),
-		TotalTokens:      max(wire.Total, wire.Prompt+wire.Completion, 0),
+		PromptTokens:     prompt,
+		CompletionTokens: completion,
+		ReasoningTokens:  tokens(wire.Details.Reasoning),
+		TotalTokens:      max(tokens(wire.Total), prompt+completion),
 	}
 	if cost, ok := decimal(strings.Trim(string(wire.Cost), `"`)); ok {
 		usage.Cost = &cost
 	}
 	return usage
+}
+
+// tokens bounds a count, so that a sum of two can be stored in 32 bits.
+func tokens(told int) int {
+	const most = 1_000_000_000
+	return min(max(told, 0), most)
 }
 
 // decimal writes a number that is not negative without an exponent, digit by
