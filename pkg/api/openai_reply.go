@@ -144,8 +144,6 @@ func openAIError(found *problem.Error) openAIFault {
 	switch status := found.Kind.Status(); {
 	case status == http.StatusUnauthorized:
 		kind = "authentication_error"
-	case status == http.StatusTooManyRequests:
-		kind = "rate_limit_error"
 	case status >= http.StatusInternalServerError:
 		kind = "server_error"
 	}

@@ -24,8 +24,6 @@ const (
 	TokenExpired
 	// InvalidCredentials is a login or refresh that does not match.
 	InvalidCredentials
-	// Forbidden is a caller who is known and may not do this.
-	Forbidden
 	// NotFound is a thing that does not exist, or not for this caller.
 	NotFound
 	// MethodNotAllowed is a path that exists under another method.
@@ -48,8 +46,6 @@ const (
 	Invalid
 	// KeyReused is an idempotency key that came before with another body.
 	KeyReused
-	// TooMany is a caller who must slow down.
-	TooMany
 	// Upstream is a model provider that failed or broke off.
 	Upstream
 	// UpstreamAuth is a model provider that refuses our key.
@@ -83,7 +79,6 @@ var table = [...]row{
 	Unauthenticated:    {http.StatusUnauthorized, "unauthenticated", "Authentication required", false},
 	TokenExpired:       {http.StatusUnauthorized, "token_expired", "Token expired", false},
 	InvalidCredentials: {http.StatusUnauthorized, "invalid_credentials", "Invalid credentials", false},
-	Forbidden:          {http.StatusForbidden, "forbidden", "Forbidden", false},
 	NotFound:           {http.StatusNotFound, "not_found", "Not found", false},
 	MethodNotAllowed:   {http.StatusMethodNotAllowed, "method_not_allowed", "Method not allowed", false},
 	NotAcceptable:      {http.StatusNotAcceptable, "not_acceptable", "Not acceptable", false},
@@ -95,7 +90,6 @@ var table = [...]row{
 	UnsupportedMedia:   {http.StatusUnsupportedMediaType, "unsupported_media_type", "Unsupported media type", false},
 	Invalid:            {http.StatusUnprocessableEntity, "validation_failed", "Validation failed", false},
 	KeyReused:          {http.StatusUnprocessableEntity, "idempotency_key_reused", "Idempotency key reused", false},
-	TooMany:            {http.StatusTooManyRequests, "too_many_requests", "Too many requests", true},
 	Upstream:           {http.StatusBadGateway, "upstream_error", "The model provider failed", true},
 	UpstreamAuth:       {http.StatusBadGateway, "upstream_auth", "The model provider refused our key", false},
 	UpstreamRejected:   {http.StatusBadGateway, "upstream_rejected", "The model provider refused the request", false},
