@@ -22,7 +22,7 @@ func (s *Server) followMessage(c echo.Context, caller auth.Caller) error {
 	if err != nil {
 		return err
 	}
-	feed, err := s.Generations.Follow(c.Request().Context(), caller.UserID, messageID, cursor(c))
+	feed, err := s.follow(c, caller, messageID, cursor(c))
 	if errors.Is(err, problem.Unavailable) {
 		return s.comeAgain(c)
 	}

@@ -42,7 +42,9 @@ func (s *Server) send(c echo.Context, caller auth.Caller) (*chat.Feed, error) {
 	if err != nil {
 		return nil, err
 	}
-	sent, err := s.Generations.Send(c.Request().Context(), chat.Prompt{
+	ctx, cancel := briefly(c.Request().Context())
+	defer cancel()
+	sent, err := s.Generations.Send(ctx, chat.Prompt{
 		UserID:         caller.UserID,
 		ConversationID: conversationID,
 		Content:        body.Content,
@@ -83,7 +85,9 @@ func (s *Server) regenerate(c echo.Context, caller auth.Caller) (*chat.Feed, err
 	if err != nil {
 		return nil, err
 	}
-	sent, err := s.Generations.Regenerate(c.Request().Context(), chat.Again{
+	ctx, cancel := briefly(c.Request().Context())
+	defer cancel()
+	sent, err := s.Generations.Regenerate(ctx, chat.Again{
 		UserID:      caller.UserID,
 		MessageID:   messageID,
 		ModelID:     body.ModelID,
@@ -165,7 +169,7 @@ func (s *Server) answer(c echo.Context, caller auth.Caller, form form, sent chat
 		// In any other send it is the cursor of an earlier answer.
 		after = c.Request().Header.Get(headerLastEventID)
 	}
-	return s.Generations.Follow(c.Request().Context(), caller.UserID, sent.Answer.ID, after)
+	return s.follow(c, caller, sent.Answer.ID, after)
 }
 
 // streamIf streams the feed, if there is one.

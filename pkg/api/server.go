@@ -78,7 +78,7 @@ func (s *Server) Handler() *echo.Echo {
 // the last answer has ended. Other requests have Grace to end.
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
-		Handler:           s.Handler(),
+		Handler:           s.Handler(), //nolint:contextcheck // each request has a context of its own
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
