@@ -62,6 +62,19 @@ func TestANewcomerPastesThreeLines(t *testing.T) {
 	}
 }
 
+func TestTheLinesNameTheHostThatListens(t *testing.T) {
+	t.Parallel()
+	server := start(t, t.TempDir(), "HOST=127.0.0.1")
+	if want := "http://127.0.0.1:" + server.Port; server.URL != want {
+		t.Errorf("the welcome names %s, want %s", server.URL, want)
+	}
+	for _, line := range paste(t, server.stdout.String()) {
+		if !strings.Contains(line, server.URL+"/") {
+			t.Errorf("the line names another host: %s", line)
+		}
+	}
+}
+
 // login uses the account that the first of the three lines made.
 func login(server *process, line string) *client {
 	server.tb.Helper()

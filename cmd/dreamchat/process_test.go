@@ -77,7 +77,7 @@ func launch(tb testing.TB, folder string, environment []string, arguments ...str
 	return p
 }
 
-var address = regexp.MustCompile(`listening on (http://localhost:(\d+)) `)
+var address = regexp.MustCompile(`listening on (http://[a-z0-9.]+:(\d+)) `)
 
 // listening waits until the welcome is out.
 func (p *process) listening() {

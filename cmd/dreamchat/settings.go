@@ -98,6 +98,15 @@ func (s *settings) address() string {
 	return net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
 }
 
+// url is where programs on this machine reach the server.
+func (s *settings) url() string {
+	host := s.Host
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, strconv.Itoa(s.Port))
+}
+
 // issuer is the name that tokens carry. It is the same for every instance.
 func (s *settings) issuer() string {
 	if s.AppURL != "" {

@@ -4,13 +4,11 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"strconv"
 )
 
 // welcome tells a newcomer where the server is and what to type next. The user
 // name differs from start to start, so that the lines can be pasted each time.
 func welcome(out io.Writer, set settings) {
-	base := "http://localhost:" + strconv.Itoa(set.Port)
 	name := fmt.Sprintf("newcomer%04d", rand.N(10_000)) //nolint:gosec // not a secret
 	_, _ = fmt.Fprintf(out, `Dreamchat %[1]s is listening on %[2]s (default model: %[3]s)
 The API is described at %[2]s/docs
@@ -21,5 +19,5 @@ TOKEN=$(curl -s %[2]s/api/v1/auth/register -H 'Content-Type: application/json' -
 CHAT=$(curl -s -X POST %[2]s/api/v1/conversations -H "Authorization: Bearer $TOKEN" | sed 's/{"id":"\([^"]*\)".*/\1/')
 curl -N %[2]s/api/v1/conversations/$CHAT/messages -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{"content":"Why do chat servers stream? Answer with a list."}'
 
-`, version, base, set.DefaultModel, name)
+`, version, set.url(), set.DefaultModel, name)
 }
