@@ -80,6 +80,10 @@ func (r *completion) chunk(delta chat.Delta, usage bool) (reply completionReply,
 	return reply, true
 }
 
+// maxReply bounds what an answer may hold of text and reasoning, in bytes. One
+// that reaches it ends as if its token limit were reached.
+const maxReply = 4 << 20
+
 // collect answers with the whole text.
 func (r *completion) collect(c echo.Context, deltas iter.Seq2[chat.Delta, error]) error {
 	var text, reasoning strings.Builder
@@ -96,6 +100,10 @@ func (r *completion) collect(c echo.Context, deltas iter.Seq2[chat.Delta, error]
 		}
 		if delta.Usage != nil {
 			reply.Usage = told(delta.Usage)
+		}
+		if text.Len()+reasoning.Len() >= maxReply {
+			finish = chat.FinishLength
+			break
 		}
 	}
 	content := text.String()
