@@ -8,7 +8,7 @@ import (
 )
 
 // healthTimeout is well within what container engines allow a check.
-const healthTimeout = 3 * time.Second
+const healthTimeout = 2 * time.Second
 
 type healthcheckCmd struct{}
 

@@ -19,8 +19,7 @@ import (
 )
 
 const (
-	processCache = 64 << 20 // bytes
-	modelsTTL    = 5 * time.Minute
+	modelsTTL = 5 * time.Minute
 	// saveMargin is what requests get beyond the grace of the answers that they
 	// wait for.
 	saveMargin = 7 * time.Second
@@ -42,7 +41,7 @@ func openCaches(set settings, log *slog.Logger, counted *metrics.Metrics) (*cach
 	opened := &caches{metrics: counted}
 	var err error
 	if set.RedisURL == "" {
-		opened.store, err = cache.NewProcess(processCache)
+		opened.store, err = cache.NewProcess(cache.ProcessBytes)
 	} else {
 		opened.store, err = cache.NewRedis(set.RedisURL, log)
 	}

@@ -31,7 +31,8 @@ const (
 )
 
 // Tokens makes and checks signed tokens (JWT, RFC 7519, with EdDSA, RFC 8037).
-// It is safe for concurrent use and its fields must not change after the first.
+// It is safe for concurrent use and its fields must not change after the
+// first call.
 type Tokens struct {
 	Key *Key
 	// Issuer is the "iss" of every token: the address of this installation.

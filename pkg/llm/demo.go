@@ -12,9 +12,6 @@ import (
 	"dreamchat/pkg/sse"
 )
 
-// DemoPace is a pace that reads as if somebody were typing fast.
-const DemoPace = 25 * time.Millisecond
-
 // maxDemoBody bounds what the demo model reads.
 const maxDemoBody = 16 << 20
 

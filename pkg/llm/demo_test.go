@@ -144,9 +144,10 @@ func TestDemoHonoursMaxTokens(t *testing.T) {
 func TestDemoSendsOneOrTwoWordsAtItsPace(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
+		const pace = 25 * time.Millisecond
 		began := time.Now()
 		chunks := 0
-		for delta, err := range (llm.Demo{Pace: llm.DemoPace}).Client().Complete(t.Context(), chatOf("Hello")) {
+		for delta, err := range (llm.Demo{Pace: pace}).Client().Complete(t.Context(), chatOf("Hello")) {
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -157,7 +158,7 @@ func TestDemoSendsOneOrTwoWordsAtItsPace(t *testing.T) {
 			if n := len(strings.Fields(delta.Text)); n < 1 || n > 2 {
 				t.Errorf("%d words in %q", n, delta.Text)
 			}
-			if took := time.Since(began); took != time.Duration(chunks)*llm.DemoPace {
+			if took := time.Since(began); took != time.Duration(chunks)*pace {
 				t.Fatalf("chunk %d came after %v", chunks, took)
 			}
 		}
