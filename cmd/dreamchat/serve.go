@@ -54,6 +54,9 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 		set.Port = tcp.Port // the real one, if any was free to be taken
 	}
 	service := wire(set, log, db, key, caches)
+	if _, _, err := service.server.Models.Resolve(ctx); err != nil {
+		return fmt.Errorf("DEFAULT_MODEL cannot be used: %s", problem.From(err).Detail)
+	}
 	welcome(os.Stdout, set)
 
 	group, running := errgroup.WithContext(ctx)

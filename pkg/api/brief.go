@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -22,11 +23,15 @@ func briefly(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(ctx, briefTime, late)
 }
 
-// brief is for requests that neither stream nor wait for a model.
-func brief(next echo.HandlerFunc) echo.HandlerFunc {
+// brief is for requests that neither stream nor wait for a model. A client that
+// does not take the answer is given up as one of a stream is.
+func (s *Server) brief(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		ctx, cancel := briefly(c.Request().Context())
 		defer cancel()
+		// It holds until the answer is out; the server takes it from the connection
+		// before the next request. Only a recorder in a test has none.
+		_ = http.NewResponseController(c.Response()).SetWriteDeadline(time.Now().Add(briefTime + s.WriteTimeout))
 		request := c.Request()
 		defer c.SetRequest(request) // an error is rendered after the cancellation
 		c.SetRequest(request.WithContext(ctx))

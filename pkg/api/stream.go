@@ -50,12 +50,7 @@ func (s *Server) openStream(c echo.Context) *streamWriter {
 	return w
 }
 
-// close leaves the connection as it was: it may serve further requests, which
-// must not meet our deadline.
-func (w *streamWriter) close() {
-	_ = w.control.SetWriteDeadline(time.Time{}) // or the connection has gone
-	w.server.streams.Dec()
-}
+func (w *streamWriter) close() { w.server.streams.Dec() }
 
 // events writes a batch of the feed and moves its cursor. A replay is merged.
 func (w *streamWriter) events(feed *chat.Feed, events []chat.Event, replay bool) error {

@@ -26,6 +26,8 @@ type Session struct {
 const (
 	refreshBytes    = 32
 	refreshLifetime = 30 * 24 * time.Hour
+	// rotateTimeout bounds what the database may take for a rotation.
+	rotateTimeout = 5 * time.Second
 )
 
 // Refresh trades a refresh token for a new session; the token is used up. A
@@ -37,6 +39,9 @@ func (a *Accounts) Refresh(ctx context.Context, refreshToken string) (Session, e
 	if !ok {
 		return Session{}, wrongRefresh(nil)
 	}
+	// Whoever leaves must not keep a stolen family from being revoked.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rotateTimeout)
+	defer cancel()
 	token, next := a.newRefreshToken()
 	next, err := a.Store.RotateRefreshToken(ctx, hash, next, next.CreatedAt)
 	if err != nil {

@@ -129,6 +129,8 @@ func (g *Generations) Await(ctx context.Context, userID, messageID string) (Mess
 		if ctx.Err() != nil {
 			return Message{}, err
 		}
+		ctx, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
 		answer, lost := g.answer(ctx, userID, messageID)
 		if lost != nil || answer.Status != StatusStreaming {
 			return answer, lost

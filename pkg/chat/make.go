@@ -3,6 +3,8 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"time"
 
 	"dreamchat/pkg/problem"
@@ -30,7 +32,13 @@ func (g *Generations) make(ctx context.Context, made *generation) {
 
 // ask follows the provider to the end of the answer. Its frame is held as long
 // as that takes, so it is small.
-func (g *Generations) ask(ctx context.Context, made *generation) error {
+func (g *Generations) ask(ctx context.Context, made *generation) (err error) {
+	defer func() {
+		// One bad answer must not end the others.
+		if fault := recover(); fault != nil {
+			err = fmt.Errorf("chat: panic in a generation: %v\n%s", fault, debug.Stack())
+		}
+	}()
 	request, err := g.request(ctx, made)
 	if err != nil {
 		return err
