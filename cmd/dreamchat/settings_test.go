@@ -56,6 +56,8 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 		"the database is not there":        {[]string{"DATABASE_URL=postgres://ada:hush@127.0.0.1:1/chats"}, []string{`"chats" on 127.0.0.1, port 1`, "connection refused"}},
 		"the database's URL has no scheme": {[]string{"DATABASE_URL=localhost:5432"}, []string{"DATABASE_URL must be postgres://"}},
 		"the password is not encoded":      {[]string{"DATABASE_URL=postgres://ada:hu%sh@db/chats"}, []string{"DATABASE_URL must be postgres://"}},
+		"no such default model":            {[]string{"DEFAULT_MODEL=openai/gpt-0"}, []string{"DEFAULT_MODEL cannot be used", "openai/gpt-0"}},
+		"the default model has no key":     {[]string{"DEFAULT_MODEL=openai/gpt-4o-mini"}, []string{"DEFAULT_MODEL cannot be used", "not available"}},
 		"the database file is none":        {[]string{"DATABASE_URL=sqlite:."}, []string{"cannot be"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +74,7 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 func TestTheEnvironmentWinsOverTheFile(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
-	file := "PORT=70000\nDATA_DIR=./elsewhere\n# a comment\nDEFAULT_MODEL='openai/gpt-4o-mini'\n"
+	file := "PORT=70000\nDATA_DIR=./elsewhere\n# a comment\nOPENROUTER_API_KEY=any\nDEFAULT_MODEL='openai/gpt-4o-mini'\n"
 	if err := os.WriteFile(filepath.Join(folder, ".env"), []byte(file), 0o600); err != nil {
 		t.Fatal(err)
 	}
