@@ -99,12 +99,18 @@ func (l *lab) service(upstream *process) (launcher, error) {
 	}, err
 }
 
-// all starts every system in front of one provider. The caller calls stop.
-func (l *lab) all(ctx context.Context, upstream *process) (targets []*target, stop func(), err error) {
+// all starts every system in front of one provider, which takes these
+// arguments. The caller calls stop.
+func (l *lab) all(ctx context.Context, args ...string) (targets []*target, stop func(), err error) {
+	upstream, err := l.upstream(ctx, args...)
+	if err != nil {
+		return nil, nil, err
+	}
 	stop = func() {
 		for _, t := range targets {
 			t.terminate()
 		}
+		upstream.kill()
 	}
 	for _, system := range systems() {
 		t, err := l.target(ctx, system, upstream)

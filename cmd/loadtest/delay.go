@@ -26,12 +26,7 @@ func (l *lab) delay(ctx context.Context) ([]*row, error) {
 	if len(l.plan.delay) == 0 {
 		return nil, nil
 	}
-	upstream, err := l.upstream(ctx, "-stamp")
-	if err != nil {
-		return nil, err
-	}
-	defer upstream.kill()
-	targets, stop, err := l.all(ctx, upstream)
+	targets, stop, err := l.all(ctx, "-stamp")
 	if err != nil {
 		return nil, err
 	}

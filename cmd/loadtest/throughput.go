@@ -17,12 +17,7 @@ func (l *lab) throughput(ctx context.Context) ([]*row, error) {
 	if len(l.plan.throughput) == 0 {
 		return nil, nil
 	}
-	upstream, err := l.upstream(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer upstream.kill()
-	targets, stop, err := l.all(ctx, upstream)
+	targets, stop, err := l.all(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,176 @@
+package chat
+
+import (
+	"context"
+	"errors"
+
+	"dreamchat/pkg/id"
+	"dreamchat/pkg/problem"
+)
+
+// Prompt is one question, as it is sent.
+type Prompt struct {
+	UserID         string
+	ConversationID string
+	Content        string
+	// ModelID answers in place of the conversation's model, if it is not empty.
+	ModelID     string
+	Temperature *float64
+	MaxTokens   *int
+	// LastSeq is the newest position that the sender knows; nil does not ask.
+	LastSeq *int64
+	// Key makes the prompt repeatable: the same key with the same prompt finds
+	// the answer that is there; empty for none.
+	Key string
+}
+
+// Again asks for another answer to the question of an answer.
+type Again struct {
+	UserID string
+	// MessageID is the newest answer that stands in its conversation.
+	MessageID   string
+	ModelID     string
+	Temperature *float64
+	MaxTokens   *int
+	Key         string
+}
+
+// Sent is a question with the answer that is made, or was made, to it.
+type Sent struct {
+	Question Message
+	Answer   Message
+	// Replayed is set when the same request came before.
+	Replayed bool
+}
+
+// Send stores the question and begins the answer, which is made whether or not
+// anybody follows it. The kinds of its errors are those of
+// GenerationStore.BeginAnswer and Models.Resolve.
+func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
+	conversation, err := g.Talks.Conversation(ctx, prompt.UserID, prompt.ConversationID)
+	if err != nil {
+		return Sent{}, err
+	}
+	at := now()
+	question := Message{
+		ID:             id.New(),
+		ConversationID: conversation.ID,
+		Role:           RoleUser,
+		Content:        prompt.Content,
+		Status:         StatusComplete,
+		CreatedAt:      at,
+		UpdatedAt:      at,
+	}
+	return g.begin(ctx, conversation, draft{
+		hash:        requestHash("send", prompt.Content, prompt.ModelID, prompt.Temperature, prompt.MaxTokens, prompt.LastSeq),
+		key:         prompt.Key,
+		modelID:     prompt.ModelID,
+		temperature: prompt.Temperature,
+		maxTokens:   prompt.MaxTokens,
+		question:    &question,
+		questionID:  question.ID,
+		lastSeq:     prompt.LastSeq,
+	})
+}
+
+// Regenerate begins another answer to the question of an answer. The old one is
+// superseded once the new one stands; if the new one fails, the old one stays.
+func (g *Generations) Regenerate(ctx context.Context, again Again) (Sent, error) {
+	old, err := g.answer(ctx, again.UserID, again.MessageID)
+	if err != nil {
+		return Sent{}, err
+	}
+	conversation, err := g.Talks.Conversation(ctx, again.UserID, old.ConversationID)
+	if err != nil {
+		return Sent{}, err
+	}
+	return g.begin(ctx, conversation, draft{
+		hash:        requestHash("regenerate", again.MessageID, again.ModelID, again.Temperature, again.MaxTokens, nil),
+		key:         again.Key,
+		modelID:     again.ModelID,
+		temperature: again.Temperature,
+		maxTokens:   again.MaxTokens,
+		questionID:  old.QuestionID,
+		replaces:    old.ID,
+	})
+}
+
+// draft is what Send and Regenerate have in common.
+type draft struct {
+	hash, key, modelID   string
+	temperature          *float64
+	maxTokens            *int
+	question             *Message
+	questionID, replaces string
+	lastSeq              *int64
+}
+
+func (g *Generations) begin(ctx context.Context, conversation Conversation, d draft) (Sent, error) {
+	model, provider, err := g.Models.Resolve(ctx, d.modelID, conversation.ModelID)
+	if err != nil {
+		return g.repeated(ctx, conversation, d, err)
+	}
+	at := now()
+	answer := Message{
+		ID:             id.New(),
+		ConversationID: conversation.ID,
+		Role:           RoleAssistant,
+		Status:         StatusStreaming,
+		ModelID:        model.ID,
+		QuestionID:     d.questionID,
+		Replaces:       d.replaces,
+		Metadata:       parameters(d.temperature, d.maxTokens),
+		Attempt:        1,
+		LastEventSeq:   1,
+		Owner:          g.Owner,
+		IdempotencyKey: d.key,
+		RequestHash:    d.hash,
+		CreatedAt:      at,
+		UpdatedAt:      at,
+	}
+	// The answer is made on a context of its own: who asked may go away.
+	detached, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	made := newGeneration(conversation.UserID, answer, cancel)
+	made.source = source{model: model, provider: provider, temperature: d.temperature, maxTokens: d.maxTokens}
+	if err := g.claim(answer.ID, made); err != nil {
+		cancel(nil)
+		return Sent{}, err
+	}
+	begun, err := g.store(ctx, Beginning{
+		UserID:         conversation.UserID,
+		ConversationID: conversation.ID,
+		Question:       d.question,
+		Answer:         answer,
+		LastSeq:        d.lastSeq,
+	})
+	if err != nil || begun.Replayed {
+		cancel(nil)
+		g.release(answer.ID)
+		return Sent{Question: begun.Question, Answer: begun.Answer, Replayed: begun.Replayed}, err
+	}
+	made.begin(&begun)
+	g.Lists.Advance(ctx, conversation.UserID)
+	go g.make(detached, made)
+	return Sent{Question: begun.Question, Answer: begun.Answer}, nil
+}
+
+// repeated finds the answer to a request that came before, when its model can
+// answer no more: what is there is still the answer.
+func (g *Generations) repeated(ctx context.Context, conversation Conversation, d draft, refused error) (Sent, error) {
+	if d.key == "" {
+		return Sent{}, refused
+	}
+	begun, err := g.Store.Repeated(ctx, conversation.UserID, conversation.ID, d.key, d.hash)
+	if errors.Is(err, problem.NotFound) {
+		err = refused
+	}
+	return Sent{Question: begun.Question, Answer: begun.Answer, Replayed: true}, err
+}
+
+// store commits question and answer even if the caller goes away meanwhile: a
+// row whose fate nobody knows would have no one to make its answer.
+func (g *Generations) store(ctx context.Context, beginning Beginning) (Begun, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	return g.Store.BeginAnswer(ctx, beginning)
+}
