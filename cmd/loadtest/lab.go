@@ -92,12 +92,12 @@ func (l *lab) print(out io.Writer, rows []*row) error {
 		database = "a server of its own"
 	}
 	_, err := fmt.Fprintf(out, `
-Medians of %d runs, the systems taking turns (memory at over 5,000: of %d). "Times" is how many times worse dreamchat is:
+Medians of %d runs, the systems taking turns. "Times" is how many times worse dreamchat is:
 below 1 it is better. Unlike the relays it also stores every question and answer, and saves running answers every
 second. That is counted in; the longer an answer, the less it weighs. The database is %s.
 A chunk has %d bytes of text, %d where its delay is measured. The delay is that of the chunks sent while all streams
 were open. CPU time and memory are those of the relay's process alone; of each stream it holds two connections.
-`, l.plan.runs, l.plan.memoryRuns(10_000), database, throughputBytes, delayBytes)
+`, l.plan.runs, database, throughputBytes, delayBytes)
 	return err
 }
 

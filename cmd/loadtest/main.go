@@ -22,7 +22,7 @@ and prints a table in Markdown: of each system the median of the runs, which tak
 than each relay dreamchat is. Every answer is counted: a lost chunk fails the run.
 
 CPU and memory are read from /proc, so these sections need Linux. Leave the machine alone meanwhile.
-The whole takes about ten minutes on two cores, --quick at most one and a half.`
+The whole takes about twelve minutes on two cores, --quick at most one and a half.`
 
 type options struct {
 	Quick         bool          `help:"Measure less, once. The figures are rough."`

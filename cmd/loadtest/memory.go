@@ -21,8 +21,7 @@ func (l *lab) memory(ctx context.Context) ([]*row, error) {
 		opened := newRow(false, "memory at %s open and silent: KiB each, at once", thousands(n))
 		settled := newRow(false, "the same, settled")
 		rows = append(rows, opened, settled)
-		runs := l.plan.memoryRuns(n)
-		for i := range runs {
+		for i := range l.plan.runs {
 			for _, system := range systems() {
 				first, later, err := l.holdIn(ctx, system, n)
 				if err != nil {
@@ -30,7 +29,7 @@ func (l *lab) memory(ctx context.Context) ([]*row, error) {
 				}
 				opened.add(system, first)
 				settled.add(system, later)
-				l.note("run %d of %d, %s: %d streams, %.1f KiB each, settled %.1f KiB", i+1, runs, system, n, first, later)
+				l.note("run %d of %d, %s: %d streams, %.1f KiB each, settled %.1f KiB", i+1, l.plan.runs, system, n, first, later)
 			}
 		}
 	}

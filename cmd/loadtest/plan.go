@@ -58,16 +58,6 @@ func quickPlan() plan {
 	}
 }
 
-// memoryRuns is how often so many streams are opened. Thousands of them take a
-// while, and their memory hardly differs from one run to the next.
-func (p plan) memoryRuns(streams int) int {
-	const many, enough = 5_000, 3
-	if streams > many {
-		return min(p.runs, enough)
-	}
-	return p.runs
-}
-
 // only leaves the section of that name.
 func (p plan) only(section string) plan {
 	one := plan{runs: p.runs}

@@ -45,13 +45,3 @@ func TestNoMoreStreamsAreHeldThanTheLimitOfFilesAllows(t *testing.T) {
 		t.Errorf("20000 files: got %v, %v", fitting.memory, fewer)
 	}
 }
-
-func TestManyStreamsAreOpenedLessOften(t *testing.T) {
-	for _, test := range []struct{ runs, streams, want int }{
-		{5, 1_000, 5}, {5, 10_000, 3}, {1, 10_000, 1}, {9, 5_000, 9},
-	} {
-		if found := (plan{runs: test.runs}).memoryRuns(test.streams); found != test.want {
-			t.Errorf("%d streams are opened %d times, want %d of %d", test.streams, found, test.want, test.runs)
-		}
-	}
-}
