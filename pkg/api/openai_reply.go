@@ -53,6 +53,7 @@ type completionUsage struct {
 // chunk turns a delta into a chunk; ok is false if the delta holds nothing that
 // a client is told.
 func (r *completion) chunk(delta chat.Delta, usage bool) (reply completionReply, ok bool) {
+	r.answers(delta)
 	reply = r.reply("chat.completion.chunk")
 	if delta.Usage != nil && delta.Text == "" && delta.FinishReason == "" {
 		reply.Usage = told(delta.Usage)
@@ -84,22 +85,31 @@ func (r *completion) chunk(delta chat.Delta, usage bool) (reply completionReply,
 // that reaches it ends as if its token limit were reached.
 const maxReply = 4 << 20
 
+// answers notes which model answers, once the provider tells: it may not be the
+// one that was asked.
+func (r *completion) answers(delta chat.Delta) {
+	if delta.Model != "" {
+		r.Model = delta.Model
+	}
+}
+
 // collect answers with the whole text.
 func (r *completion) collect(c echo.Context, deltas iter.Seq2[chat.Delta, error]) error {
 	var text, reasoning strings.Builder
-	reply := r.reply("chat.completion")
+	var usage *completionUsage
 	finish := chat.FinishStop
 	for delta, err := range deltas {
 		if err != nil {
 			return err
 		}
+		r.answers(delta)
 		text.WriteString(delta.Text)
 		reasoning.WriteString(delta.Reasoning)
 		if delta.FinishReason != "" {
 			finish = delta.FinishReason
 		}
 		if delta.Usage != nil {
-			reply.Usage = told(delta.Usage)
+			usage = told(delta.Usage)
 		}
 		if text.Len()+reasoning.Len() >= maxReply {
 			finish = chat.FinishLength
@@ -107,6 +117,8 @@ func (r *completion) collect(c echo.Context, deltas iter.Seq2[chat.Delta, error]
 		}
 	}
 	content := text.String()
+	reply := r.reply("chat.completion")
+	reply.Usage = usage
 	reply.Choices = []completionChoice{{
 		Message:      &completionDelta{Role: string(chat.RoleAssistant), Content: &content, Reasoning: reasoning.String()},
 		FinishReason: &finish,

@@ -101,7 +101,7 @@ func TestCompletionIsWhole(t *testing.T) {
 			Usage map[string]int
 		}](reply)
 		choice := got.Choices[0]
-		if !strings.HasPrefix(got.ID, "chatcmpl-") || got.Object != "chat.completion" || got.Model != apitest.Model ||
+		if !strings.HasPrefix(got.ID, "chatcmpl-") || got.Object != "chat.completion" || got.Model != "test/model" ||
 			choice.Message.Role != "assistant" || choice.Message.Content != "Hello" || choice.Message.Reasoning != "Hm." ||
 			choice.FinishReason != "length" || got.Usage["total_tokens"] != 8 || got.Usage["prompt_tokens"] != 3 || got.Usage["completion_tokens"] != 5 {
 			t.Errorf("the answer is %s", reply.Bytes)
@@ -133,7 +133,7 @@ func TestCompletionIsStreamed(t *testing.T) {
 			var text, reasoning strings.Builder
 			var roles, finishes, usages int
 			for i, next := range all {
-				if next.ID != all[0].ID || next.Object != "chat.completion.chunk" || next.Model != apitest.Model {
+				if next.ID != all[0].ID || next.Object != "chat.completion.chunk" || next.Model != "test/model" {
 					t.Errorf("chunk %d: %+v", i, next)
 				}
 				if next.Usage != nil {
