@@ -46,6 +46,8 @@ const (
 	Invalid
 	// KeyReused is an idempotency key that came before with another body.
 	KeyReused
+	// TooMany is a caller who must slow down or make room.
+	TooMany
 	// Upstream is a model provider that failed or broke off.
 	Upstream
 	// UpstreamAuth is a model provider that refuses our key.
@@ -90,6 +92,7 @@ var table = [...]row{
 	UnsupportedMedia:   {http.StatusUnsupportedMediaType, "unsupported_media_type", "Unsupported media type", false},
 	Invalid:            {http.StatusUnprocessableEntity, "validation_failed", "Validation failed", false},
 	KeyReused:          {http.StatusUnprocessableEntity, "idempotency_key_reused", "Idempotency key reused", false},
+	TooMany:            {http.StatusTooManyRequests, "too_many_requests", "Too many requests", true},
 	Upstream:           {http.StatusBadGateway, "upstream_error", "The model provider failed", true},
 	UpstreamAuth:       {http.StatusBadGateway, "upstream_auth", "The model provider refused our key", false},
 	UpstreamRejected:   {http.StatusBadGateway, "upstream_rejected", "The model provider refused the request", false},
