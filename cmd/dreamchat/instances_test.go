@@ -132,25 +132,3 @@ func TestInstancesShareAccountsConversationsAndLists(t *testing.T) {
 	a.stop()
 	b.stop()
 }
-
-func TestAnAnswerIsFollowedOnAnotherInstanceOnceItIsThere(t *testing.T) {
-	t.Parallel()
-	router, goOn := llmtest.New(t), make(chan struct{})
-	router.Script(llmtest.Text("one "), llmtest.Wait(goOn), llmtest.Text("two"), llmtest.Finish("stop"), llmtest.Done())
-	a, b := twins(t, openRouter(router)...)
-	onA := a.register("ada")
-	onB := b.as(onA)
-	live := onA.ask(onA.conversation().ID, "Count")
-	messageID := live.next().Data.MessageID
-	live.textIs("one ")
-
-	if got := onB.follow(messageID, "").next(); got.Name != "stream_reconnect" || got.Data.Reason != "unavailable" {
-		t.Errorf("while it is made: %+v", got)
-	}
-	close(goOn)
-	live.until("stream_complete")
-	later := onB.follow(messageID, "")
-	if later.until("stream_complete"); later.Text != "one two" {
-		t.Errorf("once it is made: %q", later.Text)
-	}
-}

@@ -61,7 +61,13 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return service.server.Run(running, listener) })
-	group.Go(func() error { return service.generations.Run(running) })
+	// The last answers are told through the relay.
+	relaying, last := context.WithCancel(context.WithoutCancel(ctx))
+	group.Go(func() error {
+		defer last()
+		return service.generations.Run(running)
+	})
+	group.Go(func() error { return caches.relay(relaying) })
 	group.Go(func() error { return caches.lists.Run(running) })
 	return group.Wait()
 }

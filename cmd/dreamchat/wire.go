@@ -15,6 +15,7 @@ import (
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/llm"
 	"dreamchat/pkg/metrics"
+	"dreamchat/pkg/relay"
 	"dreamchat/pkg/store"
 )
 
@@ -35,22 +36,36 @@ type caches struct {
 	models  *cache.Value[[]chat.Model]
 	lists   *cache.Versioned
 	metrics *metrics.Metrics
+	// streams join the instances, if Redis is there to do so.
+	streams chat.Streams
+	// relay is what must run for that.
+	relay func(ctx context.Context) error
 }
 
 func openCaches(set settings, log *slog.Logger, counted *metrics.Metrics) (*caches, error) {
 	opened := &caches{metrics: counted}
-	var err error
-	if set.RedisURL == "" {
-		opened.store, err = cache.NewProcess(cache.ProcessBytes)
-	} else {
-		opened.store, err = cache.NewRedis(set.RedisURL, log)
-	}
-	if err != nil {
+	if err := opened.open(set, log); err != nil {
 		return nil, err
 	}
 	opened.models = &cache.Value[[]chat.Model]{Store: opened.store, Name: "models", TTL: modelsTTL, Count: counted.Lookup}
 	opened.lists = &cache.Versioned{Store: opened.store, Name: "conversations", Count: counted.Lookup}
 	return opened, nil
+}
+
+func (c *caches) open(set settings, log *slog.Logger) error {
+	if set.RedisURL == "" {
+		process, err := cache.NewProcess(cache.ProcessBytes)
+		c.store, c.streams = process, new(chat.Alone)
+		c.relay = func(context.Context) error { return nil }
+		return err
+	}
+	server, err := cache.NewRedis(set.RedisURL, log)
+	if err != nil {
+		return err
+	}
+	joined := relay.New(server.Client(), log)
+	c.store, c.streams, c.relay = server, joined, joined.Run
+	return nil
 }
 
 type service struct {
@@ -67,6 +82,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Talks:    db,
 		Models:   models,
 		Lists:    caches.lists,
+		Streams:  caches.streams,
 		Log:      log,
 		Owner:    set.instance(),
 		Grace:    set.ShutdownGrace,

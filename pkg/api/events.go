@@ -50,6 +50,7 @@ func cursor(c echo.Context) string {
 // event. A reader that has that already gets 204, which tells EventSource to
 // stop.
 func (s *Server) stream(c echo.Context, feed *chat.Feed) error {
+	defer feed.Close()
 	if feed.Ended() {
 		return c.NoContent(http.StatusNoContent)
 	}

@@ -104,6 +104,10 @@ func (r *Redis) Ping(ctx context.Context) error {
 	return nil
 }
 
+// Client is the pool of connections, for others who speak to the same server.
+// They must not close it.
+func (r *Redis) Client() *redis.Client { return r.client }
+
 // Close closes the connections. Calls fail from then on.
 func (r *Redis) Close() error { return r.client.Close() }
 

@@ -10,6 +10,7 @@ func BenchmarkTake(b *testing.B) {
 	for i := range b.N {
 		if i%500 == 0 {
 			made = newGeneration("user", Message{ID: "m", ConversationID: "c", Attempt: 1}, func(error) {})
+			made.stream = direct{made.log}
 		}
 		made.take(delta)
 	}

@@ -6,14 +6,15 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
-	"dreamchat/pkg/problem"
 	"dreamchat/pkg/stream"
 )
 
 // Feed is the stream of one answer, and where a reader goes on in it. A feed of
-// a running answer and one of a finished answer, built again from its row, read
-// the same.
+// a running answer, wherever it is made, and one of a finished answer, built
+// again from its row, read the same. Close it at the end.
 type Feed struct {
 	ConversationID string
 	MessageID      string
@@ -23,7 +24,12 @@ type Feed struct {
 	After int
 	// Reset is why the reader must begin again; empty if its cursor is good.
 	Reset string
+
+	leave func()
 }
+
+// Close lets go of the stream. It may be called more than once.
+func (f *Feed) Close() { f.leave() }
 
 // Reasons for a reader to begin again.
 const (
@@ -38,53 +44,76 @@ func (f *Feed) Ended() bool {
 	return errors.Is(err, io.EOF)
 }
 
+// catchUp is how long a reader may be ahead of us: it was served by another
+// instance, which has seen more. It is longer than a mirror is ever quiet.
+const catchUp = 4 * time.Second
+
 // Follow finds the stream of an answer. The cursor is the id of the last event
 // that the reader has ("1.57"), or empty; a bad one begins again and is no
-// error. An answer that another server makes is problem.Unavailable: the reader
-// may come again.
+// error. More than MaxReaders on one answer are problem.TooMany.
 func (g *Generations) Follow(ctx context.Context, userID, messageID, cursor string) (*Feed, error) {
+	feed, err := g.open(ctx, userID, messageID)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.readers.enter(messageID); err != nil {
+		feed.leave()
+		return nil, err
+	}
+	leave := feed.leave
+	feed.leave = sync.OnceFunc(func() {
+		g.readers.leave(messageID)
+		leave()
+	})
+	feed.seek(cursor)
+	if feed.Reset == ResetAhead && feed.reach(ctx, cursor) {
+		feed.seek(cursor)
+	}
+	return feed, nil
+}
+
+// open finds the stream where it is: made here, finished, or made elsewhere.
+func (g *Generations) open(ctx context.Context, userID, messageID string) (*Feed, error) {
 	if made, here := g.find(userID, messageID); here {
-		return made.feed(cursor), nil
+		return made.answer.feed(made.log), nil
 	}
 	answer, err := g.answer(ctx, userID, messageID)
 	if err != nil {
 		return nil, err
 	}
 	if answer.Status != StatusStreaming {
-		return answer.feed(cursor), nil
+		whole := new(stream.Log[Event])
+		_ = whole.Seal(answer.Events()...) // it is new
+		return answer.feed(whole), nil
 	}
 	// It may have begun since we looked.
 	if made, here := g.find(userID, messageID); here {
-		return made.feed(cursor), nil
+		return made.answer.feed(made.log), nil
 	}
-	return nil, problem.Unavailable.New("The answer is being made by another server.")
+	mirror, err := g.mirrors.join(ctx, g.Streams, &answer, func(ctx context.Context) (Message, error) {
+		return g.answer(ctx, userID, messageID)
+	})
+	if err != nil {
+		return nil, err
+	}
+	feed := answer.feed(mirror.log)
+	feed.leave = func() { g.mirrors.leave(mirror) }
+	return feed, nil
 }
 
-func (g *generation) feed(cursor string) *Feed {
-	feed := &Feed{
-		ConversationID: g.answer.ConversationID,
-		MessageID:      g.answer.ID,
-		Attempt:        g.answer.Attempt,
-		Log:            g.log,
-	}
-	feed.seek(cursor)
-	return feed
-}
-
-func (m *Message) feed(cursor string) *Feed {
-	feed := &Feed{
+func (m *Message) feed(log *stream.Log[Event]) *Feed {
+	return &Feed{
 		ConversationID: m.ConversationID,
 		MessageID:      m.ID,
 		Attempt:        m.Attempt,
-		Log:            new(stream.Log[Event]),
+		Log:            log,
+		leave:          func() {},
 	}
-	_ = feed.Log.Seal(m.Events()...) // the log is new
-	feed.seek(cursor)
-	return feed
 }
 
 // seek sets where the reader goes on.
 func (f *Feed) seek(cursor string) {
+	f.Reset = ""
 	if cursor == "" {
 		return
 	}
@@ -99,6 +128,19 @@ func (f *Feed) seek(cursor string) {
 	default:
 		f.After = seq
 	}
+}
+
+// reach waits for a log that is still growing to hold the reader's event.
+func (f *Feed) reach(ctx context.Context, cursor string) bool {
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
+	_, seq, _ := parseEventID(cursor)
+	for n := f.Log.Len(); n < seq; n = f.Log.Len() {
+		if _, err := f.Log.Next(ctx, n); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // parseEventID reads "attempt.seq".
@@ -120,6 +162,7 @@ func (g *Generations) Await(ctx context.Context, userID, messageID string) (Mess
 	if err != nil {
 		return Message{}, err
 	}
+	defer feed.Close()
 	for {
 		events, err := feed.Log.Next(ctx, feed.After)
 		if err == nil {

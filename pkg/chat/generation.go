@@ -15,16 +15,19 @@ import (
 // An answer that reaches it ends as if its token limit were reached.
 const maxAnswer = 4 << 20
 
-// generation makes one answer. It is the only writer of its log.
+// generation makes one answer. It is the only one that publishes to its log.
 type generation struct {
 	userID  string
 	log     *stream.Log[Event]
 	cancel  context.CancelCauseFunc
 	started time.Time
 	source  source
+	// stream is where events go, from when the answer is stored.
+	stream Publication
 
 	mu         sync.Mutex // guards what follows; the checkpoint reads it
 	stored     bool
+	made       int       // the events so far, of which readers may not have seen all
 	saved      int       // the events that the last checkpoint held
 	savedAt    time.Time // when that was
 	answer     Message
@@ -49,16 +52,19 @@ func newGeneration(userID string, answer Message, cancel context.CancelCauseFunc
 		log:     new(stream.Log[Event]),
 		cancel:  cancel,
 		started: time.Now(),
+		made:    1,
 		answer:  answer,
 	}
 	_ = g.log.Append(answer.ack()) // nobody else ends a log
 	return g
 }
 
-// begin notes that question and answer are stored, and where.
-func (g *generation) begin(begun *Begun) {
+// begin notes that question and answer are stored, and where, and what takes the
+// events.
+func (g *generation) begin(begun *Begun, stream Publication) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.stream = stream
 	g.answer.Seq = begun.Answer.Seq
 	g.stored = true
 	g.savedAt = time.Now()
@@ -112,8 +118,8 @@ func (g *generation) grow(kind Kind, text string) {
 			g.firstToken = time.Now()
 		}
 		n := units(head)
-		// The log is ended only after the last delta, so this cannot fail.
-		_ = g.log.Append(Event{Type: EventChunk, Kind: kind, Offset: g.units[kind], Text: head})
+		g.stream.Append(Event{Type: EventChunk, Kind: kind, Offset: g.units[kind], Text: head})
+		g.made++
 		g.texts[kind].WriteString(head)
 		g.units[kind] += uint32(n) //nolint:gosec // bounded by maxAnswer
 		g.marks = appendMark(g.marks, kind, n)
@@ -133,7 +139,7 @@ func (g *generation) use(usage Usage) {
 func (g *generation) due() (Message, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	grown := g.log.Len() > max(g.saved, 1)
+	grown := g.made > max(g.saved, 1)
 	if !g.stored || !grown && time.Since(g.savedAt) < signOfLife {
 		return Message{}, false
 	}
@@ -148,7 +154,7 @@ func (g *generation) snapshot() Message {
 	answer.Content = g.texts[KindText].String()
 	answer.Reasoning = g.texts[KindReasoning].String()
 	answer.Marks = slices.Clip(g.marks)
-	answer.LastEventSeq = g.log.Len()
+	answer.LastEventSeq = g.made
 	return answer
 }
 

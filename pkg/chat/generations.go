@@ -27,6 +27,7 @@ type Generations struct {
 	Talks    ConversationStore
 	Models   *Models
 	Lists    ListCache
+	Streams  Streams
 	Log      *slog.Logger
 	// Owner names this instance. An instance that starts again under the name
 	// closes at once what it left behind.
@@ -40,10 +41,11 @@ type Generations struct {
 	running  map[string]*generation // by the answer's id
 	draining bool
 	done     sync.WaitGroup
-	// outage is when the database last failed to take a checkpoint.
-	outage time.Time
 	// inherited is set once what an earlier process left behind is closed.
 	inherited bool
+	watched   watch
+	mirrors   mirrors
+	readers   readers
 	// signals makes the channels that follow: giveUp is closed when answers that
 	// cannot be saved must be let go, ended when Run has returned.
 	signals       sync.Once
@@ -71,26 +73,6 @@ func (g *Generations) release(answerID string) {
 	delete(g.running, answerID)
 	g.mu.Unlock()
 	g.done.Done()
-}
-
-// Stop ends a running answer and keeps what there is of it. It tells whether
-// the answer was still running; one that had ended stays as it is. An answer
-// that another server makes is problem.Unavailable.
-func (g *Generations) Stop(ctx context.Context, userID, messageID string) (Message, bool, error) {
-	answer, err := g.answer(ctx, userID, messageID)
-	if err != nil || answer.Status != StatusStreaming {
-		return answer, false, err
-	}
-	if made, here := g.find(userID, messageID); here {
-		made.cancel(errStopped)
-		return answer, true, nil
-	}
-	// It may have ended since we read it.
-	answer, err = g.answer(ctx, userID, messageID)
-	if err == nil && answer.Status == StatusStreaming {
-		err = problem.Unavailable.New("The answer is being made by another server.")
-	}
-	return answer, false, err
 }
 
 // answer reads a message that must be an answer.

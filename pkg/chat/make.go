@@ -49,16 +49,16 @@ func (g *Generations) ask(ctx context.Context, made *generation) (err error) {
 // settle stores the answer and ends the stream.
 func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 	if err == errDeleted || err == errLost { //nolint:errorlint // sentinels by identity
-		made.log.Break(err)
+		made.stream.Break(err)
 		return
 	}
 	answer := made.close(err)
 	g.report(ctx, &answer, err)
 	if err := g.save(ctx, made.userID, &answer); err != nil {
-		made.log.Break(err)
+		made.stream.Break(err)
 		return
 	}
-	_ = made.log.Seal(answer.terminal()) // nobody else ends a log
+	made.stream.Seal(answer.terminal())
 	if g.OnFinish != nil {
 		g.OnFinish(made.outcome(&answer))
 	}

@@ -2,6 +2,7 @@ package chat
 
 import (
 	"encoding/binary"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -14,8 +15,8 @@ func appendMark(marks []byte, kind Kind, units int) []byte {
 	return binary.AppendUvarint(marks, uint64(units)<<1|uint64(kind)) //nolint:gosec // a count
 }
 
-// Events builds the whole stream of a finished answer: the ack, the chunks as
-// they were sent, and the terminal event.
+// Events builds the stream of an answer as far as its row holds it: the ack, the
+// chunks as they were sent, and the terminal event if the answer is finished.
 func (m *Message) Events() []Event {
 	events := make([]Event, 0, max(m.LastEventSeq, 3))
 	events = append(events, m.ack())
@@ -42,7 +43,22 @@ func (m *Message) Events() []Event {
 			chunk(kind, text)
 		}
 	}
+	if m.Status == StatusStreaming {
+		return events
+	}
 	return append(events, m.terminal())
+}
+
+// add extends what the row holds of a streaming answer by further events.
+func (m *Message) add(events []Event) {
+	var texts [2]strings.Builder
+	texts[KindText].WriteString(m.Content)
+	texts[KindReasoning].WriteString(m.Reasoning)
+	for _, event := range events {
+		texts[event.Kind].WriteString(event.Text)
+		m.Marks = appendMark(m.Marks, event.Kind, units(event.Text))
+	}
+	m.Content, m.Reasoning = texts[KindText].String(), texts[KindReasoning].String()
 }
 
 // prefix is the part of text that takes n UTF-16 units.

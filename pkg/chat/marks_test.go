@@ -42,6 +42,7 @@ func TestStoredAnswerGivesTheSameStream(t *testing.T) {
 		deltas := append(pieces().Draw(t, "deltas"), Delta{FinishReason: FinishStop})
 		made := newGeneration("user", Message{ID: "m", ConversationID: "c", Seq: 2, Attempt: 1}, func(error) {})
 		made.source.provider = script(deltas)
+		made.stream = direct{made.log}
 		if err := made.follow(context.Background(), Request{}); err != nil {
 			t.Fatal(err)
 		}
@@ -65,6 +66,7 @@ func TestChunksCarryTheWholeText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		made := newGeneration("user", Message{ID: "m", ConversationID: "c", Attempt: 1}, func(error) {})
+		made.stream = direct{made.log}
 		made.source.provider = script(pieces().Draw(t, "deltas"))
 		_ = made.follow(context.Background(), Request{})
 		answer := made.close(nil)

@@ -73,6 +73,8 @@ type Message struct {
 	Marks []byte `json:"-"`
 	// Owner is the instance that makes the answer.
 	Owner string `json:"-"`
+	// StopRequested is set when another instance was asked to stop the answer.
+	StopRequested bool `json:"-"`
 	// IdempotencyKey and RequestHash recognise a request that is sent again.
 	// They stand on the answer; an empty key means none.
 	IdempotencyKey string    `json:"-"`

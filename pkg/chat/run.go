@@ -9,22 +9,35 @@ import (
 const (
 	checkpointEvery = time.Second
 	checkpointBatch = 500
-	sweepEvery      = 10 * time.Second
+	sweepEvery      = 2 * time.Second
 	// signOfLife is how often an answer that does not grow is saved all the same.
-	signOfLife = 5 * time.Second
+	signOfLife = 2 * time.Second
 	// lastSave is how long answers may still be saved after the grace.
 	lastSave = 5 * time.Second
 )
 
 // Run looks after the running answers until ctx is done: it closes what an
 // earlier process left behind, saves what there is of each answer every second,
-// and closes answers whose server has gone. Then no further answer begins; the
-// running ones have Grace to finish, and the rest end as interrupted. It
-// returns once none is left.
+// stops those that other instances were asked to stop, and closes answers whose
+// server has gone. Then no further answer begins; the running ones have Grace to
+// finish, and the rest end as interrupted. It returns once none is left.
 func (g *Generations) Run(ctx context.Context) error {
 	g.makeSignals()
 	defer close(g.ended)
-	g.outage = time.Now()
+	defer g.mirrors.close()
+	listening, deafen := context.WithCancel(context.WithoutCancel(ctx))
+	heeding := make(chan struct{})
+	go func() {
+		defer close(heeding)
+		g.listenForStops(listening)
+	}()
+	g.work(ctx)
+	deafen()
+	<-heeding
+	return nil
+}
+
+func (g *Generations) work(ctx context.Context) {
 	g.sweep(ctx)
 	checkpoints, sweeps := time.NewTicker(checkpointEvery), time.NewTicker(sweepEvery)
 	defer checkpoints.Stop()
@@ -37,7 +50,7 @@ func (g *Generations) Run(ctx context.Context) error {
 			g.sweep(ctx)
 		case <-ctx.Done():
 			g.drain(context.WithoutCancel(ctx), checkpoints.C)
-			return nil
+			return
 		}
 	}
 }
@@ -111,11 +124,23 @@ func (g *Generations) checkpoint(ctx context.Context) {
 	for batch := range slices.Chunk(answers, checkpointBatch) {
 		lost, err := g.saveBatch(ctx, batch)
 		if err != nil {
-			g.outage = time.Now()
+			g.watched = nil // others may be kept from saving too
 			g.Log.WarnContext(ctx, "checkpoint failed", "answers", len(batch), "error", err)
 			return
 		}
-		g.lose(lost)
+		g.end(lost, errLost)
+		g.saved(batch, lost)
+	}
+}
+
+// saved shows readers what is kept now.
+func (g *Generations) saved(batch []Message, lost []string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, answer := range batch {
+		if made, ok := g.running[answer.ID]; ok && !slices.Contains(lost, answer.ID) {
+			made.stream.Saved(answer.LastEventSeq)
+		}
 	}
 }
 
@@ -123,16 +148,4 @@ func (g *Generations) saveBatch(ctx context.Context, batch []Message) ([]string,
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
 	return g.Store.Checkpoint(ctx, batch, now())
-}
-
-// lose ends generations whose answer is not ours any more. One that has just
-// been saved for good has left the map, or is about to and takes no notice.
-func (g *Generations) lose(ids []string) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	for _, id := range ids {
-		if made, ok := g.running[id]; ok {
-			made.cancel(errLost)
-		}
-	}
 }

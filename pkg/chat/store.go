@@ -69,10 +69,18 @@ type GenerationStore interface {
 	// supersedes that one; any other is superseded by it. MessageCount counts
 	// what stands.
 	FinishAnswer(ctx context.Context, attempt int, answer Message) (Conversation, error)
-	// AbandonedAnswers returns answers still streaming that nobody makes: those
-	// of this owner, if it is not empty, and those of anybody not heard of since
-	// before. With their user ids, oldest first, at most limit.
-	AbandonedAnswers(ctx context.Context, owner string, before time.Time, limit int) ([]Abandoned, error)
+	// CloseAnswer is FinishAnswer for an answer that somebody else has begun: it
+	// writes only if nothing was written to it since it was stored like this.
+	CloseAnswer(ctx context.Context, stored, answer Message) error
+	// RunningAnswers returns the answers that are streaming, ordered by id, those
+	// after an id, at most limit.
+	RunningAnswers(ctx context.Context, after string, limit int) ([]Running, error)
+	// RequestStop marks a running answer of the user to be stopped by whoever
+	// makes it. It tells whether the answer was running.
+	RequestStop(ctx context.Context, userID, messageID string) (bool, error)
+	// StopRequests returns the ids of running answers of this owner that are to be
+	// stopped, at most limit.
+	StopRequests(ctx context.Context, owner string, limit int) ([]string, error)
 }
 
 // MissedLimit bounds the messages that a stale sender is shown.
@@ -98,8 +106,11 @@ type Begun struct {
 	Replayed     bool
 }
 
-// Abandoned is an answer that nobody makes any more.
-type Abandoned struct {
-	UserID string
-	Answer Message
+// Running is an answer that is streaming.
+type Running struct {
+	UserID    string
+	MessageID string
+	Owner     string
+	// UpdatedAt is its last sign of life.
+	UpdatedAt time.Time
 }

@@ -10,85 +10,119 @@ import (
 
 const (
 	sweepBatch = 100
-	// silence is how long an answer may go without a checkpoint before it
-	// counts as abandoned.
-	silence = 30 * time.Second
+	// silence is how long an answer may go without a sign of life before it
+	// counts as abandoned. With the time between sweeps and the time to close it,
+	// it is what a reader waits at most when a server was killed.
+	silence = 8 * time.Second
+	// patience is how long an abandoned answer is left alone when it cannot be
+	// told what its server published last.
+	patience = 30 * time.Second
 )
+
+// watch is when each answer that is being made was last seen to change: its
+// stored sign of life, and when we saw that first. Only our own clock is read, so
+// it does not matter how far the clocks of two servers are apart.
+type watch map[string]sign
+
+type sign struct {
+	life  time.Time
+	since time.Time
+}
 
 // sweep closes answers that nobody makes any more: once those that an earlier
 // process left behind under our name, and always those of servers that have
 // fallen silent.
 func (g *Generations) sweep(ctx context.Context) {
-	if !g.inherited {
-		g.inherited = g.closeAbandoned(ctx, g.Owner, time.Time{})
-	}
-	// After an outage everybody was silent: give them time to speak.
-	if time.Since(g.outage) > silence {
-		g.closeAbandoned(ctx, "", now().Add(-silence))
-	}
-}
-
-// closeAbandoned closes batch after batch and tells whether it came to the end.
-func (g *Generations) closeAbandoned(ctx context.Context, owner string, before time.Time) bool {
-	for ctx.Err() == nil {
-		abandoned, err := g.abandoned(ctx, owner, before)
-		closed := 0
-		if err == nil {
-			closed, err = g.interruptEach(ctx, abandoned)
-		}
+	seen := make(watch)
+	for after := ""; ; {
+		running, err := g.runningAnswers(ctx, after)
 		if err != nil {
+			// After an outage everybody was silent: give them time to speak.
+			g.watched = nil
 			g.Log.WarnContext(ctx, "sweep failed", "error", err)
-			return false
+			return
 		}
-		if closed == 0 || len(abandoned) < sweepBatch {
-			return true
+		for _, found := range running {
+			seen[found.MessageID] = g.watched.look(found)
+			if err := g.closeAbandoned(ctx, found, seen[found.MessageID]); errors.Is(err, problem.Unavailable) {
+				g.watched = nil
+				return
+			}
 		}
+		if len(running) < sweepBatch {
+			break
+		}
+		after = running[len(running)-1].MessageID
 	}
-	return false
+	g.watched, g.inherited = seen, true
 }
 
-func (g *Generations) abandoned(ctx context.Context, owner string, before time.Time) ([]Abandoned, error) {
+func (g *Generations) runningAnswers(ctx context.Context, after string) ([]Running, error) {
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
-	return g.Store.AbandonedAnswers(ctx, owner, before, sweepBatch)
+	return g.Store.RunningAnswers(ctx, after, sweepBatch)
 }
 
-// interruptEach counts the answers that it closes. It gives up when the database
-// is away, since checkpoints and the end of the server wait for it.
-func (g *Generations) interruptEach(ctx context.Context, abandoned []Abandoned) (closed int, err error) {
-	for _, found := range abandoned {
-		if _, here := g.find(found.UserID, found.Answer.ID); here {
-			continue
-		}
-		err := g.interrupt(ctx, found)
-		switch {
-		case errors.Is(err, problem.Unavailable):
-			return closed, err
-		case err != nil:
-			g.Log.WarnContext(ctx, "abandoned answer not closed", "message", found.Answer.ID, "error", err)
-		default:
-			closed++
-		}
+func (w watch) look(found Running) sign {
+	if before, ok := w[found.MessageID]; ok && before.life.Equal(found.UpdatedAt) {
+		return before
 	}
-	return closed, nil
+	return sign{life: found.UpdatedAt, since: time.Now()}
 }
 
-// interrupt closes an abandoned answer with what its last checkpoint holds. The
-// next attempt begins, since readers may hold events that were never stored.
-func (g *Generations) interrupt(ctx context.Context, found Abandoned) error {
-	answer := found.Answer
-	answer.Attempt++
-	answer.UpdatedAt = now()
-	fail(&answer, errCrashed)
-	answer.LastEventSeq = len(answer.Events())
-	err := g.finish(ctx, found.Answer.Attempt, &answer)
-	if errors.Is(err, problem.Conflict) {
-		return nil // somebody was faster
+func (g *Generations) closeAbandoned(ctx context.Context, found Running, seen sign) error {
+	silent := time.Since(seen.since)
+	left := !g.inherited && found.Owner == g.Owner
+	if _, here := g.find(found.UserID, found.MessageID); here || !left && silent < silence {
+		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	err := g.interrupt(ctx, found, silent)
 	if err != nil {
-		return err
+		g.Log.WarnContext(ctx, "abandoned answer not closed", "message", found.MessageID, "error", err)
 	}
+	return err
+}
+
+// interrupt closes an abandoned answer with all that any reader can have seen:
+// what was saved, and what was published since. Where that cannot be told, the
+// next attempt begins, since readers may hold events that nobody else does.
+func (g *Generations) interrupt(ctx context.Context, found Running, silent time.Duration) error {
+	answer, err := g.Messages.Message(ctx, found.UserID, found.MessageID)
+	if err != nil || answer.Status != StatusStreaming || !answer.UpdatedAt.Equal(found.UpdatedAt) {
+		return notGone(err)
+	}
+	stored := answer
+	tail, err := g.Streams.Seize(ctx, answer.ID, answer.LastEventSeq)
+	if err != nil && silent < patience {
+		return nil // Redis is away: it may know more when it is back
+	}
+	answer.add(tail.Events)
+	if !tail.Whole {
+		answer.Attempt++
+	}
+	answer.UpdatedAt = now()
+	if answer.StopRequested {
+		answer.Status, answer.FinishReason = StatusStopped, FinishStopped
+	} else {
+		fail(&answer, errCrashed)
+	}
+	answer.LastEventSeq = len(answer.Events())
+	err = g.Store.CloseAnswer(ctx, stored, answer)
+	if err != nil {
+		return notGone(err)
+	}
+	g.Streams.Closed(ctx, answer.ID, answer.LastEventSeq)
 	g.Lists.Advance(ctx, found.UserID)
 	g.Log.InfoContext(ctx, "abandoned answer closed", "message", answer.ID)
 	return nil
+}
+
+// notGone drops the errors that mean that there is nothing to close any more.
+func notGone(err error) error {
+	if errors.Is(err, problem.Conflict) || errors.Is(err, problem.NotFound) {
+		return nil
+	}
+	return err
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"slices"
-	"time"
 
 	"gorm.io/gorm"
 
@@ -26,9 +25,21 @@ func (s *Store) History(ctx context.Context, conversationID string, before int64
 // FinishAnswer saves the final state of an answer, unless the stored one is
 // closed, deleted or in another attempt: then it is problem.Conflict.
 func (s *Store) FinishAnswer(ctx context.Context, attempt int, answer chat.Message) (chat.Conversation, error) {
+	return s.finish(ctx, answer, "attempt = ?", attempt)
+}
+
+// CloseAnswer saves the final state of an answer that another process has begun,
+// unless anything was written to it since it was stored like this.
+func (s *Store) CloseAnswer(ctx context.Context, stored, answer chat.Message) error {
+	_, err := s.finish(ctx, answer, "attempt = ? AND updated_at = ?", stored.Attempt, stored.UpdatedAt)
+	return err
+}
+
+// finish saves the answer if the condition holds of the stored one.
+func (s *Store) finish(ctx context.Context, answer chat.Message, condition string, args ...any) (chat.Conversation, error) {
 	var conversation chat.Conversation
 	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
-		conversation, err = finishAnswer(tx, attempt, answer)
+		conversation, err = finishAnswer(tx, answer, tx.Where(condition, args...))
 		return err
 	})
 	if err != nil {
@@ -39,7 +50,7 @@ func (s *Store) FinishAnswer(ctx context.Context, attempt int, answer chat.Messa
 
 // finishAnswer locks the conversation before the message, as a beginning and a
 // deletion do; the other way round it could meet one of them in a deadlock.
-func finishAnswer(tx *gorm.DB, attempt int, answer chat.Message) (chat.Conversation, error) {
+func finishAnswer(tx *gorm.DB, answer chat.Message, unchanged *gorm.DB) (chat.Conversation, error) {
 	answer.UpdatedAt = stamp(answer.UpdatedAt)
 	superseded := 0
 	if answer.Replaces != "" {
@@ -62,7 +73,7 @@ func finishAnswer(tx *gorm.DB, attempt int, answer chat.Message) (chat.Conversat
 	}
 	// Not Updates, which would put its own time into updated_at.
 	done = tx.Model(&messageRow{}).Select(finalColumns()).
-		Where("id = ? AND attempt = ? AND status = 'streaming'", answer.ID, attempt).
+		Where("id = ? AND status = 'streaming'", answer.ID).Where(unchanged).
 		UpdateColumns(messageRow(answer))
 	if done.Error != nil {
 		return settled, done.Error
@@ -97,25 +108,31 @@ func finalColumns() []string {
 	}
 }
 
-// abandonedRow is an answer with the owner of its conversation.
-type abandonedRow struct {
-	Answer messageRow `gorm:"embedded"`
-	UserID string
+// RunningAnswers returns answers that are streaming, ordered by id.
+func (s *Store) RunningAnswers(ctx context.Context, after string, limit int) ([]chat.Running, error) {
+	var running []chat.Running
+	err := s.read.WithContext(ctx).Raw(`SELECT conversations.user_id, messages.id AS message_id,
+			messages.owner, messages.updated_at
+		FROM messages JOIN conversations ON conversations.id = messages.conversation_id
+		WHERE messages.status = 'streaming' AND messages.id > ?
+		ORDER BY messages.id LIMIT ?`, after, limit).Scan(&running).Error
+	return running, failure(ctx, err, "answer")
 }
 
-// AbandonedAnswers returns streaming answers of this owner, and those of anybody
-// that were not heard of since before.
-func (s *Store) AbandonedAnswers(
-	ctx context.Context, owner string, before time.Time, limit int,
-) ([]chat.Abandoned, error) {
-	var rows []abandonedRow
-	err := s.read.WithContext(ctx).Raw(`SELECT messages.*, conversations.user_id
-		FROM messages JOIN conversations ON conversations.id = messages.conversation_id
-		WHERE messages.status = 'streaming' AND (messages.owner = ? OR messages.updated_at < ?)
-		ORDER BY messages.id LIMIT ?`, owner, stamp(before), limit).Scan(&rows).Error
-	abandoned := make([]chat.Abandoned, len(rows))
-	for i, row := range rows {
-		abandoned[i] = chat.Abandoned{UserID: row.UserID, Answer: chat.Message(row.Answer)}
-	}
-	return abandoned, failure(ctx, err, "answer")
+// RequestStop marks a running answer of the user to be stopped.
+func (s *Store) RequestStop(ctx context.Context, userID, messageID string) (bool, error) {
+	done := s.write.WithContext(ctx).Model(&messageRow{}).
+		Where("id = ? AND status = 'streaming'", messageID).
+		Where("EXISTS (SELECT 1 FROM conversations WHERE id = messages.conversation_id AND user_id = ?)", userID).
+		UpdateColumn("stop_requested", true)
+	return done.RowsAffected > 0, failure(ctx, done.Error, "answer")
+}
+
+// StopRequests returns the ids of the owner's running answers to be stopped.
+func (s *Store) StopRequests(ctx context.Context, owner string, limit int) ([]string, error) {
+	var ids []string
+	err := s.read.WithContext(ctx).Model(&messageRow{}).
+		Where("status = 'streaming' AND owner = ? AND stop_requested", owner).
+		Limit(limit).Pluck("id", &ids).Error
+	return ids, failure(ctx, err, "answer")
 }

@@ -1,9 +1,10 @@
 package store_test
 
 import (
+	"slices"
+	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/problem"
@@ -182,36 +183,96 @@ func TestCheckpointSavesAnswersThatRun(t *testing.T) {
 	})
 }
 
-func TestAbandonedAnswers(t *testing.T) {
+func TestRunningAnswers(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
 		user := storetest.User(t, s, "ada").ID
-		start := func(owner string, seconds int) chat.Message {
-			b := send(conversationOf(t, s, user, "", at(0)), seconds)
-			b.Answer.Owner = owner
-			return begin(t, s, b).Answer
+		var want []chat.Running
+		for second := range 4 {
+			b := send(conversationOf(t, s, user, "", at(0)), second)
+			b.Answer.Owner = "someone"
+			answer := begin(t, s, b).Answer
+			if second == 1 {
+				finish(t, s, answer, chat.StatusComplete, "done")
+				continue
+			}
+			want = append(want, chat.Running{UserID: user, MessageID: answer.ID, Owner: "someone", UpdatedAt: answer.UpdatedAt})
 		}
-		mine, silent, alive, done := start("me", 50), start("other", 10), start("other", 50), start("me", 10)
-		finish(t, s, done, chat.StatusComplete, "done")
-
-		for _, test := range []struct {
-			owner  string
-			before time.Time
-			limit  int
-			want   []chat.Abandoned
-		}{
-			{"me", at(20), 9, []chat.Abandoned{{UserID: user, Answer: mine}, {UserID: user, Answer: silent}}},
-			{"me", at(20), 1, []chat.Abandoned{{UserID: user, Answer: mine}}},
-			{"nobody", at(10), 9, []chat.Abandoned{}},
-			{"nobody", at(60), 9, []chat.Abandoned{
-				{UserID: user, Answer: mine}, {UserID: user, Answer: silent}, {UserID: user, Answer: alive},
-			}},
-		} {
-			got, err := s.AbandonedAnswers(t.Context(), test.owner, test.before, test.limit)
+		slices.SortFunc(want, func(a, b chat.Running) int { return strings.Compare(a.MessageID, b.MessageID) })
+		for after, limit := "", 2; ; limit = 9 {
+			got, err := s.RunningAnswers(t.Context(), after, limit)
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantEqual(t, got, test.want)
+			wantEqual(t, got, want[:min(limit, len(want))])
+			want = want[len(got):]
+			if len(want) == 0 {
+				break
+			}
+			after = got[len(got)-1].MessageID
 		}
+	})
+}
+
+// Whoever closes an answer that seems to be abandoned loses against any sign of
+// life.
+func TestOnlyASilentAnswerIsClosed(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		user := storetest.User(t, s, "ada").ID
+		answer := begin(t, s, send(conversationOf(t, s, user, "", at(0)), 1)).Answer
+		closed := answer
+		closed.Status, closed.Content = chat.StatusInterrupted, "what there was"
+		if _, err := s.Checkpoint(t.Context(), []chat.Message{answer}, at(2)); err != nil {
+			t.Fatal(err)
+		}
+		wantKind(t, s.CloseAnswer(t.Context(), answer, closed), problem.Conflict)
+
+		seen, err := s.Message(t.Context(), user, answer.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.CloseAnswer(t.Context(), seen, closed); err != nil {
+			t.Fatal(err)
+		}
+		lost, err := s.Checkpoint(t.Context(), []chat.Message{answer}, at(3))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, lost, []string{answer.ID})
+		if _, err := s.FinishAnswer(t.Context(), answer.Attempt, answer); err == nil {
+			t.Error("the answer was finished after it was closed")
+		}
+	})
+}
+
+func TestStopRequests(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		user, other := storetest.User(t, s, "ada").ID, storetest.User(t, s, "bob").ID
+		b := send(conversationOf(t, s, user, "", at(0)), 1)
+		b.Answer.Owner = "here"
+		answer := begin(t, s, b).Answer
+		request := func(userID string, want bool) {
+			t.Helper()
+			running, err := s.RequestStop(t.Context(), userID, answer.ID)
+			if err != nil || running != want {
+				t.Errorf("running: %t, %v, want %t", running, err, want)
+			}
+		}
+		requests := func(owner string, want ...string) {
+			t.Helper()
+			got, err := s.StopRequests(t.Context(), owner, 9)
+			if err != nil || !slices.Equal(got, want) {
+				t.Errorf("%s is to stop %v, %v, want %v", owner, got, err, want)
+			}
+		}
+		request(other, false)
+		requests("here")
+		request(user, true)
+		request(user, true)
+		requests("here", answer.ID)
+		requests("there")
+		finish(t, s, answer, chat.StatusStopped, "half")
+		requests("here")
+		request(user, false)
 	})
 }
 

@@ -37,6 +37,7 @@ type messageRow struct {
 	LastEventSeq     int
 	Marks            []byte
 	Owner            string
+	StopRequested    bool
 	IdempotencyKey   string
 	RequestHash      string
 	CreatedAt        time.Time

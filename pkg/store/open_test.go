@@ -117,7 +117,13 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 			_, err := s.FinishAnswer(ctx, 1, chat.Message{ID: messageID, ConversationID: c.ID})
 			return err
 		},
-		"AbandonedAnswers": func(ctx context.Context) error { _, err := s.AbandonedAnswers(ctx, "me", at(1), 1); return err },
+		"CloseAnswer": func(ctx context.Context) error {
+			answer := chat.Message{ID: messageID, ConversationID: c.ID}
+			return s.CloseAnswer(ctx, answer, answer)
+		},
+		"RunningAnswers": func(ctx context.Context) error { _, err := s.RunningAnswers(ctx, "", 1); return err },
+		"RequestStop":    func(ctx context.Context) error { _, err := s.RequestStop(ctx, c.UserID, messageID); return err },
+		"StopRequests":   func(ctx context.Context) error { _, err := s.StopRequests(ctx, "me", 1); return err },
 		"Usage": func(ctx context.Context) error {
 			_, _, err := s.Usage(ctx, c.UserID, chat.UsageQuery{GroupBy: chat.UsageByDay})
 			return err

@@ -9,6 +9,11 @@ import (
 // A ring carries nothing: who hears it looks for itself. All methods are safe
 // for concurrent use. The zero Bells is ready.
 type Bells struct {
+	// First and Last, if they are not nil, are told when the first listener of a
+	// topic comes and when the last one has gone, in order. They must not wait,
+	// nor call the Bells.
+	First, Last func(topic string)
+
 	mu        sync.Mutex
 	listeners map[string]map[*Listener]struct{}
 }
@@ -49,6 +54,9 @@ func (b *Bells) Listen(topic string) *Listener {
 	}
 	if b.listeners[topic] == nil {
 		b.listeners[topic] = make(map[*Listener]struct{})
+		if b.First != nil {
+			b.First(topic)
+		}
 	}
 	b.listeners[topic][listener] = struct{}{}
 	return listener
@@ -60,5 +68,8 @@ func (b *Bells) remove(topic string, listener *Listener) {
 	delete(b.listeners[topic], listener)
 	if len(b.listeners[topic]) == 0 {
 		delete(b.listeners, topic)
+		if b.Last != nil {
+			b.Last(topic)
+		}
 	}
 }

@@ -79,6 +79,13 @@ func (l *Log[E]) Len() int {
 	return len(l.events)
 }
 
+// Ended tells whether nothing can follow any more.
+func (l *Log[E]) Ended() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.end != nil
+}
+
 // Peek returns what follows the event numbered after, without waiting. Exactly
 // one of its results is set: the events, which the caller must not change; a
 // channel that is closed when the log changes; or the error that ended the

@@ -44,6 +44,8 @@ type Options struct {
 	// Store and Cache are what the service runs on: of the test's own if nil.
 	Store *store.Store
 	Cache Cache
+	// Streams joins the instances: there is one alone if nil.
+	Streams chat.Streams
 	// Key is what signs tokens: of the service's own if nil. Instances that
 	// share their users share it.
 	Key *auth.Key
@@ -103,6 +105,9 @@ func Start(tb testing.TB, options Options) *Service {
 	if options.Silence == 0 {
 		options.Silence = 5 * time.Second
 	}
+	if options.Streams == nil {
+		options.Streams = new(chat.Alone)
+	}
 	if options.Log == nil {
 		options.Log = slog.DiscardHandler
 	}
@@ -148,7 +153,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 		Default: Model,
 	}
 	generations := &chat.Generations{
-		Store: s.Store, Messages: s.Store, Talks: s.Store, Models: models, Lists: lists, Log: log,
+		Store: s.Store, Messages: s.Store, Talks: s.Store, Models: models, Lists: lists, Streams: options.Streams, Log: log,
 		Owner: s.tb.Name(), Grace: time.Second, OnFinish: counted.Finished,
 	}
 	s.Server = &api.Server{

@@ -1,0 +1,129 @@
+package relay
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"dreamchat/pkg/chat"
+)
+
+// call is something to do with the next batch. It is done once at most: what it
+// tells is found out later by those who miss it.
+type call func(ctx context.Context, pipe redis.Pipeliner)
+
+func ring(topic string) call {
+	return func(ctx context.Context, pipe redis.Pipeliner) { pipe.Publish(ctx, channel(topic), "") }
+}
+
+func closed(messageID string, last int) call {
+	return func(ctx context.Context, pipe redis.Pipeliner) {
+		end.EvalSha(ctx, pipe, keys(messageID), last, closedTTL.Milliseconds(), channel(chat.StreamTopic(messageID)))
+	}
+}
+
+// flush adds what publications have, until ctx is done. While one batch is on its
+// way the next one gathers, so that the more there is to do the more one round
+// trip does.
+func (r *Relay) flush(ctx context.Context) {
+	_ = r.load(ctx) // or when Redis asks for them
+	for pause := firstPause; ; {
+		select {
+		case <-r.work:
+		case <-ctx.Done():
+			return
+		}
+		err := r.flushBatch(ctx)
+		if err == nil {
+			pause = firstPause
+			continue
+		}
+		if pause == firstPause {
+			r.log.WarnContext(ctx, "the relay cannot reach Redis", "error", err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// flushBatch makes one round trip.
+func (r *Relay) flushBatch(ctx context.Context) error {
+	publications, calls := r.take()
+	pipe := r.client.Pipeline()
+	additions := make([]addition, 0, len(publications))
+	replies := make([]*redis.Cmd, 0, len(publications))
+	for _, p := range publications {
+		if a, ok := p.next(); ok {
+			additions = append(additions, a)
+			replies = append(replies, r.add(ctx, pipe, a))
+		}
+	}
+	for _, call := range calls {
+		call(ctx, pipe)
+	}
+	if pipe.Len() == 0 {
+		return nil
+	}
+	_, err := pipe.Exec(ctx)
+	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
+		err = r.load(ctx)
+	}
+	for i, a := range additions {
+		if head, failed := replies[i].Text(); failed == nil {
+			a.publication.added(a, head)
+		}
+		r.again(a.publication)
+	}
+	return err
+}
+
+func (r *Relay) add(ctx context.Context, pipe redis.Pipeliner, a addition) *redis.Cmd {
+	anew := "0"
+	if !strings.HasPrefix(a.expect, r.token) {
+		anew = "1"
+	}
+	return add.EvalSha(ctx, pipe, keys(a.publication.id), a.expect, a.head, a.last, a.payload, a.forget+1,
+		ttl.Milliseconds(), channel(chat.StreamTopic(a.publication.id)), anew)
+}
+
+// load gives Redis the scripts, which it forgets when it starts again.
+func (r *Relay) load(ctx context.Context) error {
+	for _, script := range []*redis.Script{add, seize, end} {
+		if err := script.Load(ctx, r.client).Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// take is what the next batch does.
+func (r *Relay) take() ([]*publication, []call) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n := min(len(r.dirty), maxBatch)
+	publications := r.dirty[:n:n]
+	r.dirty = r.dirty[n:]
+	calls := r.calls
+	r.calls = nil
+	if len(r.dirty) > 0 {
+		signal(r.work)
+	}
+	return publications, calls
+}
+
+// again queues a publication that was taken, if it has more to add.
+func (r *Relay) again(p *publication) {
+	p.mu.Lock()
+	p.queued = false
+	due := p.due()
+	p.mu.Unlock()
+	if due {
+		r.enqueue(p)
+	}
+}
