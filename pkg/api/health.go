@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // checkTimeout bounds how long readiness asks one part.
@@ -44,6 +45,20 @@ func (s *Server) ready(c echo.Context) error {
 	default:
 	}
 	return private(c, status, found)
+}
+
+// gauge asks the part whenever the metrics are read.
+func (c Check) gauge() prometheus.GaugeFunc {
+	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name:        "dreamchat_dependency_up",
+		Help:        "Whether a part that the service depends on can be reached.",
+		ConstLabels: prometheus.Labels{"name": c.Name},
+	}, func() float64 {
+		if ping(context.Background(), c) != nil {
+			return 0
+		}
+		return 1
+	})
 }
 
 func ping(ctx context.Context, check Check) error {

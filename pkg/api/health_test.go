@@ -57,6 +57,11 @@ func TestHealthWithoutTheDatabase(t *testing.T) {
 	if got := ready(s, http.StatusServiceUnavailable); got.Status != "down" || got.Checks["database"] != "down" || got.Checks["cache"] != "ok" {
 		t.Errorf("ready: %+v", got)
 	}
+	for name, want := range map[string]float64{"database": 0, "cache": 1} {
+		if got := metric(t, s, `dreamchat_dependency_up{name="`+name+`"}`); got != want {
+			t.Errorf("the metrics say %v of %s", got, name)
+		}
+	}
 	s.Nobody().Get("/healthz").Status(http.StatusOK)
 	for _, test := range []struct {
 		method, path string

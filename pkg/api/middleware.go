@@ -20,6 +20,9 @@ func (s *Server) middleware(e *echo.Echo) {
 		Help: "Event streams that a client is reading now.",
 	})
 	s.Metrics.MustRegister(s.streams)
+	for _, check := range s.Checks {
+		s.Metrics.MustRegister(check.gauge())
+	}
 	e.Use(
 		identify,
 		s.countRequests(), // outside of what renders errors, to count them by their status

@@ -17,6 +17,7 @@ import (
 	"dreamchat/pkg/llm"
 	"dreamchat/pkg/llm/llmtest"
 	"dreamchat/pkg/metrics"
+	"dreamchat/pkg/relay"
 	"dreamchat/pkg/servertest"
 	"dreamchat/pkg/store"
 	"dreamchat/pkg/store/storetest"
@@ -34,9 +35,10 @@ type Service struct {
 	Store    *store.Store
 	Contract *Contract
 
-	tb   testing.TB
-	stop context.CancelFunc
-	done chan error
+	tb    testing.TB
+	relay *relay.Relay // nil without Redis
+	stop  context.CancelFunc
+	done  chan error
 }
 
 // Options are what a test may want otherwise.
@@ -44,8 +46,6 @@ type Options struct {
 	// Store and Cache are what the service runs on: of the test's own if nil.
 	Store *store.Store
 	Cache Cache
-	// Streams joins the instances: there is one alone if nil.
-	Streams chat.Streams
 	// Key is what signs tokens: of the service's own if nil. Instances that
 	// share their users share it.
 	Key *auth.Key
@@ -105,9 +105,6 @@ func Start(tb testing.TB, options Options) *Service {
 	if options.Silence == 0 {
 		options.Silence = 5 * time.Second
 	}
-	if options.Streams == nil {
-		options.Streams = new(chat.Alone)
-	}
 	if options.Log == nil {
 		options.Log = slog.DiscardHandler
 	}
@@ -153,7 +150,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 		Default: Model,
 	}
 	generations := &chat.Generations{
-		Store: s.Store, Messages: s.Store, Talks: s.Store, Models: models, Lists: lists, Streams: options.Streams, Log: log,
+		Store: s.Store, Messages: s.Store, Talks: s.Store, Models: models, Lists: lists, Streams: s.streams(options.Cache), Log: log,
 		Owner: s.tb.Name(), Grace: time.Second, OnFinish: counted.Finished,
 	}
 	s.Server = &api.Server{
@@ -180,6 +177,16 @@ func (s *Service) wire(options Options) *chat.Generations {
 	return generations
 }
 
+// streams joins the instances that share a Redis.
+func (s *Service) streams(shared Cache) chat.Streams {
+	server, ok := shared.(*cache.Redis)
+	if !ok {
+		return new(chat.Alone)
+	}
+	s.relay = relay.New(server.Client(), slog.New(slog.DiscardHandler))
+	return s.relay
+}
+
 func (s *Service) run(generations *chat.Generations) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -190,7 +197,14 @@ func (s *Service) run(generations *chat.Generations) {
 	s.stop = cancel
 	group, running := errgroup.WithContext(ctx)
 	group.Go(func() error { return s.Server.Run(running, listener) })
-	group.Go(func() error { return generations.Run(running) })
+	relaying, last := context.WithCancel(context.Background())
+	group.Go(func() error {
+		defer last()
+		return generations.Run(running)
+	})
+	if s.relay != nil {
+		group.Go(func() error { return s.relay.Run(relaying) })
+	}
 	go func() {
 		s.done <- group.Wait()
 		close(s.done)
