@@ -32,10 +32,11 @@ func (s *Server) listMessages(c echo.Context, caller auth.Caller) error {
 
 func pageQuery(q *query) (chat.PageQuery, error) {
 	query := chat.PageQuery{
-		Limit:  int(q.integer("limit", 50, 1, 200)),
-		Order:  chat.Order(q.oneOf("order", string(chat.NewestFirst), string(chat.OldestFirst))),
-		Cursor: q.values.Get("cursor"),
-		Around: q.values.Get("around"),
+		Limit:      int(q.integer("limit", 50, 1, 200)),
+		Order:      chat.Order(q.oneOf("order", string(chat.NewestFirst), string(chat.OldestFirst))),
+		Cursor:     q.values.Get("cursor"),
+		Around:     q.values.Get("around"),
+		Superseded: q.includes("include", "superseded"),
 	}
 	starts := 0
 	for _, name := range []string{"cursor", "around", "after"} {

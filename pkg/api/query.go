@@ -56,6 +56,15 @@ func (q *query) boolean(name string) *bool {
 	return &value
 }
 
+// includes tells whether the parameter is given, which may say this word only.
+func (q *query) includes(name, word string) bool {
+	given := q.values.Has(name)
+	if given && q.values.Get(name) != word {
+		q.complain(name, "must be "+word)
+	}
+	return given
+}
+
 // oneOf reads one of some words, the first being the default.
 func (q *query) oneOf(name string, words ...string) string {
 	if !q.values.Has(name) {
@@ -102,7 +111,11 @@ func (q *query) err() error { return invalid(q.wrong) }
 
 // pathID reads an id from the path. What cannot be one names nothing.
 func pathID(c echo.Context) (string, error) {
-	name := c.Param("id")
+	return validID(c.Param("id"))
+}
+
+// validID refuses what cannot be an id, the empty text too.
+func validID(name string) (string, error) {
 	if !id.Valid(name) {
 		return "", problem.NotFound.New("There is nothing with this id.")
 	}

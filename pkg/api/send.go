@@ -19,6 +19,7 @@ type prompt struct {
 	Temperature *float64 `json:"temperature" validate:"omitnil,min=0,max=2"`
 	MaxTokens   *int     `json:"maxTokens" validate:"omitnil,min=1,max=200000"`
 	LastSeq     *int64   `json:"lastSeq" validate:"omitnil,min=0"`
+	Replaces    *string  `json:"replaces"`
 }
 
 func (s *Server) sendMessage(c echo.Context, caller auth.Caller) error {
@@ -42,6 +43,12 @@ func (s *Server) send(c echo.Context, caller auth.Caller) (*chat.Feed, error) {
 	if err != nil {
 		return nil, err
 	}
+	var replaces string
+	if body.Replaces != nil {
+		if replaces, err = validID(*body.Replaces); err != nil {
+			return nil, err
+		}
+	}
 	ctx, cancel := briefly(c.Request().Context())
 	defer cancel()
 	sent, err := s.Generations.Send(ctx, chat.Prompt{
@@ -52,6 +59,7 @@ func (s *Server) send(c echo.Context, caller auth.Caller) (*chat.Feed, error) {
 		Temperature:    body.Temperature,
 		MaxTokens:      body.MaxTokens,
 		LastSeq:        body.LastSeq,
+		Replaces:       replaces,
 		Key:            key,
 	})
 	if err != nil {

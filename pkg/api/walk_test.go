@@ -47,11 +47,13 @@ func TestWalkNeverSkipsOrRepeats(t *testing.T) {
 			}
 			r.open(rt)
 			for range rapid.IntRange(3, 12).Draw(rt, "steps") {
-				switch rapid.SampledFrom([]string{"ask", "regenerate", "delete", "next", "next", "prev"}).Draw(rt, "step") {
+				switch rapid.SampledFrom([]string{"ask", "regenerate", "edit", "delete", "next", "next", "prev"}).Draw(rt, "step") {
 				case "ask":
 					r.ask(rt)
 				case "regenerate":
 					r.regenerate(rt)
+				case "edit":
+					r.edit(rt)
 				case "delete":
 					r.delete(rt)
 				case "next":
@@ -87,9 +89,28 @@ func (r *walker) message(role chat.Role) chat.Message {
 	return chat.Message{ID: id.New(), ConversationID: r.conversation.ID, Role: role, CreatedAt: now, UpdatedAt: now}
 }
 
-func (r *walker) ask(rt *rapid.T) {
+func (r *walker) ask(rt *rapid.T) { r.send(rt, "") }
+
+// edit replaces a question, if one stands.
+func (r *walker) edit(rt *rapid.T) {
+	var questions []int
+	for i, message := range r.standing {
+		if message.Role == chat.RoleUser {
+			questions = append(questions, i)
+		}
+	}
+	if len(questions) == 0 {
+		return
+	}
+	at := rapid.SampledFrom(questions).Draw(rt, "question")
+	replaced := r.standing[at].ID
+	r.standing = r.standing[:at]
+	r.send(rt, replaced)
+}
+
+func (r *walker) send(rt *rapid.T, replaces string) {
 	question, answer := r.message(chat.RoleUser), r.message(chat.RoleAssistant)
-	question.Content, question.Status = "question", chat.StatusComplete
+	question.Content, question.Status, question.Replaces = "question", chat.StatusComplete, replaces
 	answer.Status, answer.Attempt, answer.QuestionID = chat.StatusStreaming, 1, question.ID
 	r.store(rt, &question, answer)
 }

@@ -60,8 +60,10 @@ type Message struct {
 	Metadata Metadata `json:"metadata,omitempty"`
 	// QuestionID is the message that an answer answers.
 	QuestionID string `json:"questionId,omitempty"`
-	// Replaces is the answer that this one supersedes once it stands.
-	Replaces string `json:"-"`
+	// Replaces is the message whose place this one takes: a question takes that of
+	// an earlier one, and of all that followed it, as it is sent; an answer that
+	// is made again takes that of the earlier one once it stands.
+	Replaces string `json:"replaces,omitempty"`
 	// SupersededBy is the version that stands in this message's place.
 	SupersededBy string `json:"supersededBy,omitempty"`
 	// Attempt counts the streams of an answer; it is the first part of an
@@ -93,13 +95,15 @@ const (
 )
 
 // MessageQuery asks for messages of one conversation by position. It returns
-// at most Limit messages with After < seq < Before, in Order, superseded ones
-// left out. A zero Before is no bound.
+// at most Limit messages with After < seq < Before, in Order. A zero Before is
+// no bound.
 type MessageQuery struct {
 	After  int64
 	Before int64
 	Order  Order
 	Limit  int
+	// Superseded asks for the superseded messages too.
+	Superseded bool
 }
 
 // MessagePage is one page of a conversation and the way to its neighbours.

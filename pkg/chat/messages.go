@@ -17,9 +17,13 @@ type Messages struct {
 type PageQuery struct {
 	Limit int
 	Order Order
+	// Superseded asks for the superseded messages too. A cursor is good with it
+	// and without.
+	Superseded bool
 	// Cursor is a NextCursor or PrevCursor of a page with the same Order.
 	Cursor string
-	// Around is the id of a message to show with its neighbours.
+	// Around is the id of a message to show with its neighbours. One that is
+	// superseded need not be shown for them to be.
 	Around string
 	// After is a position: the messages behind it, oldest first.
 	After *int64
@@ -34,7 +38,10 @@ func (m *Messages) Find(ctx context.Context, userID, id string) (Message, error)
 // conversation and order is problem.InvalidCursor; a message of another
 // conversation to show around is problem.NotFound.
 func (m *Messages) Page(ctx context.Context, userID, conversationID string, query PageQuery) (MessagePage, error) {
-	w := window{messages: m, userID: userID, conversationID: conversationID, order: query.Order, limit: query.Limit}
+	w := window{
+		messages: m, userID: userID, conversationID: conversationID,
+		order: query.Order, limit: query.Limit, superseded: query.Superseded,
+	}
 	switch {
 	case query.Cursor != "":
 		at, err := m.Cursors.open(conversationID, query.Order, query.Cursor)

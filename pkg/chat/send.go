@@ -17,6 +17,9 @@ type Prompt struct {
 	ModelID     string
 	Temperature *float64
 	MaxTokens   *int
+	// Replaces is the question whose place this one takes: it and all that
+	// follows it is superseded. Empty for none.
+	Replaces string
 	// LastSeq is the newest position that the sender knows; nil does not ask.
 	LastSeq *int64
 	// Key makes the prompt repeatable: the same key with the same prompt finds
@@ -58,11 +61,12 @@ func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 		Role:           RoleUser,
 		Content:        prompt.Content,
 		Status:         StatusComplete,
+		Replaces:       prompt.Replaces,
 		CreatedAt:      at,
 		UpdatedAt:      at,
 	}
 	return g.begin(ctx, conversation, draft{
-		hash:        requestHash("send", prompt.Content, prompt.ModelID, prompt.Temperature, prompt.MaxTokens, prompt.LastSeq),
+		hash:        prompt.hash(),
 		key:         prompt.Key,
 		modelID:     prompt.ModelID,
 		temperature: prompt.Temperature,
@@ -71,6 +75,16 @@ func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 		questionID:  question.ID,
 		lastSeq:     prompt.LastSeq,
 	})
+}
+
+// hash leaves an empty Replaces out, so that a key of a server that does not know
+// the field stays good.
+func (p *Prompt) hash() string {
+	fields := []any{"send", p.Content, p.ModelID, p.Temperature, p.MaxTokens, p.LastSeq}
+	if p.Replaces != "" {
+		fields = append(fields, p.Replaces)
+	}
+	return requestHash(fields...)
 }
 
 // Regenerate begins another answer to the question of an answer. The old one is

@@ -47,7 +47,11 @@ type GenerationStore interface {
 	// than the conversation's is problem.StaleConversation with details
 	// "lastSeq" and "missed" (the []Message after it, oldest first, at most
 	// MissedLimit). Replaces of an answer that is not the newest one that
-	// stands is problem.Conflict. All of it holds under a race, by constraints.
+	// stands is problem.Conflict. Replaces of a question is problem.NotFound if
+	// it names no message of the conversation, and problem.Conflict if that is
+	// no question or is superseded; else that question and all that stands
+	// behind it is superseded by the new one. All of it holds under a race, by
+	// constraints and by a lock on the conversation.
 	BeginAnswer(ctx context.Context, beginning Beginning) (Begun, error)
 	// Repeated returns the answer to a request that came before, as BeginAnswer
 	// does: problem.KeyReused for another hash, problem.NotFound for a new key.
@@ -91,7 +95,8 @@ const MissedLimit = 100
 type Beginning struct {
 	UserID         string
 	ConversationID string
-	// Question is nil when Answer.Replaces names the answer to make again.
+	// Question is nil when Answer.Replaces names the answer to make again. Its
+	// Replaces is the question to take the place of, empty for none.
 	Question *Message
 	Answer   Message
 	// LastSeq is the newest position that the sender knows; nil does not ask.

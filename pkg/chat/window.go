@@ -16,6 +16,7 @@ type window struct {
 	conversationID string
 	order          Order
 	limit          int
+	superseded     bool
 }
 
 // first is a page that starts behind a position, with nothing before it.
@@ -96,7 +97,7 @@ func beside(order Order, seq int64) int64 {
 // read returns at most limit messages behind a position in an order, and
 // whether there are more.
 func (w window) read(ctx context.Context, order Order, behind int64, limit int) ([]Message, bool, error) {
-	query := MessageQuery{Order: order, Limit: limit + 1}
+	query := MessageQuery{Order: order, Limit: limit + 1, Superseded: w.superseded}
 	if order == OldestFirst {
 		query.After = behind
 	} else {

@@ -62,7 +62,7 @@ func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 	}
 	newest := conversation.LastSeq - int64(len(rows))
 	isStale := b.LastSeq != nil && *b.LastSeq < newest
-	if isStale || b.Question == nil {
+	if isStale || replaces(b) {
 		// What is told first must be looked for first. Otherwise the
 		// constraints tell, at no cost to those who meet none.
 		if begun, err := rival(tx, b); err != nil {
@@ -73,10 +73,16 @@ func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 		return chat.Begun{}, stale(tx, b, newest)
 	}
 	begun := chat.Begun{Conversation: conversation}
-	if b.Question == nil {
-		if begun.Question, err = questionToRepeat(tx, b); err != nil {
-			return chat.Begun{}, err
-		}
+	switch {
+	case b.Question == nil:
+		begun.Question, err = questionToRepeat(tx, b)
+	case replaces(b):
+		var superseded int
+		superseded, err = supersede(tx, b)
+		begun.Conversation.MessageCount -= superseded
+	}
+	if err != nil {
+		return chat.Begun{}, err
 	}
 	for i := range rows {
 		rows[i].Seq = newest + 1 + int64(i)
@@ -97,6 +103,11 @@ func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 		begun.Question = chat.Message(rows[0])
 	}
 	return begun, nil
+}
+
+// replaces tells whether an earlier answer or question gives its place.
+func replaces(b chat.Beginning) bool {
+	return b.Question == nil || b.Question.Replaces != ""
 }
 
 // rowsOf are the messages to store, in order.

@@ -87,8 +87,11 @@ func messages(tx *gorm.DB, userID, conversationID string, query chat.MessageQuer
 	if query.Order == chat.OldestFirst {
 		order = "seq"
 	}
+	if !query.Superseded {
+		tx = tx.Where("superseded_by = ''")
+	}
 	page := make([]messageRow, 0, query.Limit)
-	err := tx.Where("conversation_id = ? AND seq > ? AND seq < ? AND superseded_by = ''", conversationID, query.After, before).
+	err := tx.Where("conversation_id = ? AND seq > ? AND seq < ?", conversationID, query.After, before).
 		Where("EXISTS (SELECT 1 FROM conversations WHERE id = ? AND user_id = ?)", conversationID, userID).
 		Order(order).Limit(query.Limit).Find(&page).Error
 	return messagesOf(page), err
