@@ -30,6 +30,8 @@ func TestThingsOfAnotherDoNotExist(t *testing.T) {
 				switch {
 				case route.Method == http.MethodPatch:
 					body["title"] = "mine"
+				case strings.HasSuffix(route.Path, "/fork"):
+					body["messageId"] = asked.Message.ID
 				case route.Method == http.MethodPost && strings.HasPrefix(route.Path, "/api/v1/conversations"):
 					body["content"] = "Hello"
 				}
@@ -54,7 +56,7 @@ func TestThingsOfAnotherDoNotExist(t *testing.T) {
 				}
 			})
 		}
-		if routesWithID != 9 {
+		if routesWithID != 10 {
 			t.Errorf("%d routes take an id", routesWithID)
 		}
 		if after := owner.Get("/api/v1/conversations/" + conversation.ID + "/messages").Bytes; !bytes.Equal(after, before) {

@@ -32,6 +32,7 @@ func (s *Server) routes(e *echo.Echo) {
 	v1.GET("/conversations/:id", s.brief(s.authed(s.showConversation)))
 	v1.PATCH("/conversations/:id", s.brief(s.authed(s.updateConversation)))
 	v1.DELETE("/conversations/:id", s.brief(s.authed(s.deleteConversation)))
+	v1.POST("/conversations/:id/fork", s.brief(s.authed(s.forkConversation)))
 
 	v1.GET("/conversations/:id/messages", s.brief(s.authed(s.listMessages)))
 	v1.POST("/conversations/:id/messages", s.authed(s.sendMessage))

@@ -18,6 +18,9 @@ type ConversationStore interface {
 	UpdateConversation(ctx context.Context, userID, id string, patch ConversationPatch, now time.Time) (Conversation, error)
 	// DeleteConversation deletes it with everything in it.
 	DeleteConversation(ctx context.Context, userID, id string) error
+	// ForkConversation copies a conversation in one transaction; see Fork for
+	// what is copied and what may stand in the way.
+	ForkConversation(ctx context.Context, fork Fork) (Conversation, error)
 }
 
 // MessageStore reads messages, with the ownership rule of ConversationStore.

@@ -43,6 +43,7 @@ type UsageRow struct {
 }
 
 // UsageStore sums what answers took. Superseded answers count: they were made.
+// Copies in a fork do not: their originals count.
 type UsageStore interface {
 	// Usage returns the groups, ordered by key, at most UsageLimit, and the sum
 	// of all.

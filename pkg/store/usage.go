@@ -45,7 +45,8 @@ func (s *Store) Usage(ctx context.Context, userID string, query chat.UsageQuery)
 const usageAnswers = `
 	FROM messages JOIN conversations ON conversations.id = messages.conversation_id
 	WHERE conversations.user_id = ? AND messages.role = 'assistant'
-	AND messages.created_at >= ? AND messages.created_at < ?`
+	AND messages.created_at >= ? AND messages.created_at < ?
+	AND (messages.metadata ->> '` + chat.CopiedFrom + `') IS NULL`
 
 func (s *Store) usageKey(group chat.UsageGroup) string {
 	switch {
