@@ -78,7 +78,7 @@ func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 		begun.Question, err = questionToRepeat(tx, b)
 	case replaces(b):
 		var superseded int
-		superseded, err = supersede(tx, b)
+		superseded, err = replaceQuestion(tx, b)
 		begun.Conversation.MessageCount -= superseded
 	}
 	if err != nil {

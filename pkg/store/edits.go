@@ -9,11 +9,11 @@ import (
 	"dreamchat/pkg/problem"
 )
 
-// supersede lets a new question take the place of the one that it replaces and
+// replaceQuestion lets a new question take the place of the one that it replaces and
 // of all that stands behind that, and counts what stands no more. The caller
 // holds the conversation, so of two edits of one question the later meets what
 // the earlier has done.
-func supersede(tx *gorm.DB, b chat.Beginning) (int, error) {
+func replaceQuestion(tx *gorm.DB, b chat.Beginning) (int, error) {
 	replaced, err := questionToReplace(tx, b)
 	if err != nil {
 		return 0, err
