@@ -6,7 +6,6 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -45,7 +44,7 @@ func newPage(t *testing.T) *page {
 }
 
 // readInChromium reads with the EventSource of a browser, from another origin.
-func readInChromium(t *testing.T, s *scene, user *client, tellings []*telling) []reading {
+func readInChromium(t *testing.T, s *scene, user *client, tellings []*telling) func(*testing.T) []reading {
 	t.Helper()
 	path := program(t, "chromium", "chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 	s.page.mu.Lock()
@@ -58,32 +57,17 @@ func readInChromium(t *testing.T, s *scene, user *client, tellings []*telling) [
 		"--disable-breakpad", "--user-data-dir="+folder, s.page.URL+"/page.html")
 	var said output
 	command.Stdout, command.Stderr = &said, &said
-	// Its children are in its group, and end with it.
-	attributes := syscall.SysProcAttr{}
-	if wanted := notOrphaned(); wanted != nil {
-		attributes = *wanted
+	exited := spawn(t, command)
+	return func(t *testing.T) []reading {
+		t.Helper()
+		select {
+		case readings := <-s.page.readings:
+			return readings
+		case <-exited:
+			t.Fatalf("Chromium ended:\n%s", said.String())
+		case <-time.After(patience):
+			t.Fatalf("Chromium tells nothing:\n%s", said.String())
+		}
+		return nil
 	}
-	attributes.Setpgid = true
-	command.SysProcAttr = &attributes
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() {
-		_ = command.Wait() // it is killed
-		close(exited)
-	}()
-	t.Cleanup(func() {
-		_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL) // unless it has ended
-		<-exited
-	})
-	select {
-	case readings := <-s.page.readings:
-		return readings
-	case <-exited:
-		t.Fatalf("Chromium ended:\n%s", said.String())
-	case <-time.After(patience):
-		t.Fatalf("Chromium tells nothing:\n%s", said.String())
-	}
-	return nil
 }

@@ -2,16 +2,13 @@ package main_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"testing"
-
-	"dreamchat/pkg/auth"
+	"time"
 )
 
 // stream is what a client in JavaScript is told to read.
@@ -41,13 +38,13 @@ func eventSources(user *client, tellings []*telling) []stream {
 }
 
 // questions are the streams for a client that sends its question again.
-func questions(session auth.Session, tellings []*telling) []stream {
+func questions(user *client, tellings []*telling) []stream {
 	var streams []stream
 	for _, told := range tellings {
 		streams = append(streams, stream{
 			Name: told.conversation.ID, URL: told.reader.URL + told.path(), Body: `{"content":"` + wish + `"}`,
 			Headers: map[string]string{
-				"Authorization": "Bearer " + session.AccessToken, "Content-Type": "application/json",
+				"Authorization": "Bearer " + user.session.AccessToken, "Content-Type": "application/json",
 				"Idempotency-Key": told.conversation.ID,
 			},
 		})
@@ -56,8 +53,8 @@ func questions(session auth.Session, tellings []*telling) []stream {
 }
 
 // readInNode runs one of the clients of testdata/clients/node.mjs.
-func readInNode(name string) func(*testing.T, *scene, *client, []*telling) []reading {
-	return func(t *testing.T, _ *scene, user *client, tellings []*telling) []reading {
+func readInNode(name string) audience {
+	return func(t *testing.T, _ *scene, user *client, tellings []*telling) func(*testing.T) []reading {
 		t.Helper()
 		node := program(t, "nodejs", "node")
 		if _, err := os.Stat(filepath.Join("..", "..", ".tools", "node_modules", "eventsource", "package.json")); err != nil {
@@ -65,40 +62,28 @@ func readInNode(name string) func(*testing.T, *scene, *client, []*telling) []rea
 		}
 		streams := eventSources
 		if name == "fetch" {
-			streams = func(user *client, tellings []*telling) []stream { return questions(user.session, tellings) }
+			streams = questions
 		}
 		job, err := json.Marshal(map[string]any{"client": name, "streams": streams(user, tellings)})
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		command := exec.CommandContext(ctx, node, filepath.Join("testdata", "clients", "node.mjs"))
-		command.SysProcAttr = notOrphaned()
-		var complaint bytes.Buffer
-		command.Stdin, command.Stderr = bytes.NewReader(job), &complaint
-		result, err := command.Output()
-		if err != nil {
-			t.Fatalf("node: %v\n%s", err, complaint.Bytes())
-		}
-		var readings []reading
-		if err := json.Unmarshal(result, &readings); err != nil {
-			t.Fatalf("node said %.200q: %v", result, err)
-		}
-		return readings
-	}
-}
-
-// program finds the first of these programs that is installed. They come with
-// the package of Debian.
-func program(t *testing.T, pkg string, names ...string) string {
-	t.Helper()
-	for _, name := range names {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
+		var told, complaint bytes.Buffer
+		command := exec.Command(node, filepath.Join("testdata", "clients", "node.mjs"))
+		command.Stdin, command.Stdout, command.Stderr = bytes.NewReader(job), &told, &complaint
+		exited := spawn(t, command)
+		return func(t *testing.T) []reading {
+			t.Helper()
+			select {
+			case <-exited:
+			case <-time.After(patience):
+				t.Fatal("node does not end")
+			}
+			var readings []reading
+			if err := json.Unmarshal(told.Bytes(), &readings); err != nil {
+				t.Fatalf("node told %.200q: %v\n%s", told.Bytes(), err, complaint.Bytes())
+			}
+			return readings
 		}
 	}
-	t.Fatalf("install the package %s (on Debian or Ubuntu: sudo apt-get install %s): none of %s is there",
-		pkg, pkg, strings.Join(names, ", "))
-	return ""
 }

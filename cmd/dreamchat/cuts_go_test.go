@@ -15,7 +15,7 @@ import (
 const patience = 3 * limit
 
 // followInGo comes again with the id of the last event.
-func followInGo(t *testing.T, _ *scene, user *client, tellings []*telling) []reading {
+func followInGo(t *testing.T, _ *scene, user *client, tellings []*telling) func(*testing.T) []reading {
 	t.Helper()
 	ask(user, tellings)
 	return inGo(t, user, tellings, func(told *telling) (*http.Request, error) {
@@ -24,7 +24,7 @@ func followInGo(t *testing.T, _ *scene, user *client, tellings []*telling) []rea
 }
 
 // sendAgainInGo sends its question again, with the same key.
-func sendAgainInGo(t *testing.T, _ *scene, user *client, tellings []*telling) []reading {
+func sendAgainInGo(t *testing.T, _ *scene, user *client, tellings []*telling) func(*testing.T) []reading {
 	t.Helper()
 	return inGo(t, user, tellings, func(told *telling) (*http.Request, error) {
 		request, err := http.NewRequest(http.MethodPost, told.reader.URL+told.path(), strings.NewReader(`{"content":"`+question+`"}`))
@@ -37,10 +37,9 @@ func sendAgainInGo(t *testing.T, _ *scene, user *client, tellings []*telling) []
 }
 
 // inGo makes the request of each story again and again, all stories at once.
-func inGo(t *testing.T, user *client, tellings []*telling, request func(*telling) (*http.Request, error)) []reading {
+func inGo(t *testing.T, user *client, tellings []*telling, request func(*telling) (*http.Request, error)) func(*testing.T) []reading {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
 	readings := make([]reading, len(tellings))
 	var all sync.WaitGroup
 	for i, told := range tellings {
@@ -54,8 +53,12 @@ func inGo(t *testing.T, user *client, tellings []*telling, request func(*telling
 			readings[i] = heard.reading(told.conversation.ID)
 		})
 	}
-	all.Wait()
-	return readings
+	t.Cleanup(all.Wait)
+	return func(*testing.T) []reading {
+		defer cancel()
+		all.Wait()
+		return readings
+	}
 }
 
 // again makes one request, goes on where the last one broke off, and tells

@@ -15,10 +15,10 @@ import (
 )
 
 const (
+	// cutsWanted is how often each audience is cut off, at least.
 	cutsWanted = 200
-	// readers is how many read at once, each an answer of its own. EventSource
-	// waits a second before it comes again, so it takes many to be cut often.
-	readers = 32
+	// passagesTold is into how many passages its answers are divided, together.
+	passagesTold = 160
 )
 
 // telling is a story that is told to one reader through one cutter.
@@ -81,7 +81,7 @@ func newScene(t *testing.T) *scene {
 
 // tell prepares stories for an audience of a new user. Each begins when it is
 // asked for, and ends when there were enough cuts among them all.
-func (s *scene) tell(t *testing.T, audience uint64) (*client, *tally, []*telling) {
+func (s *scene) tell(t *testing.T, audience uint64, readers int) (*client, *tally, []*telling) {
 	t.Helper()
 	user := s.instances[0].register(fmt.Sprintf("audience%d", audience))
 	var targets []string
@@ -93,7 +93,7 @@ func (s *scene) tell(t *testing.T, audience uint64) (*client, *tally, []*telling
 	for i := range tellings {
 		name := audience<<16 | uint64(i)
 		decide := rand.New(rand.NewPCG(s.seed, name))
-		told := &telling{story: tell(decide), reader: cut(t, s.seed, name, cuts, targets...)}
+		told := &telling{story: tell(decide, passagesTold/readers), reader: cut(t, s.seed, name, cuts, targets...)}
 		told.conversation = want[chat.Conversation](user, http.StatusCreated, http.MethodPost, "/api/v1/conversations",
 			map[string]string{"title": "A story"})
 		s.stories.add(told.conversation.ID, told.script(decide, told.reader))
@@ -117,6 +117,21 @@ func ask(user *client, tellings []*telling) {
 	}
 }
 
+// stored are all messages in SQL, by conversation.
+func (s *scene) stored(t *testing.T) map[string][]chat.Message {
+	t.Helper()
+	messages := make(map[string][]chat.Message)
+	for _, row := range s.at.column(t, `SELECT json_build_object('conversationId', conversation_id, 'role', role, 'status', status,
+		'content', content, 'reasoning', reasoning) FROM messages ORDER BY seq`) {
+		var message chat.Message
+		if err := json.Unmarshal([]byte(row), &message); err != nil {
+			t.Fatal(err)
+		}
+		messages[message.ConversationID] = append(messages[message.ConversationID], message)
+	}
+	return messages
+}
+
 // check compares what readers have with what is stored and what was told.
 func (s *scene) check(t *testing.T, tellings []*telling, cuts *tally, readings []reading) {
 	t.Helper()
@@ -124,29 +139,27 @@ func (s *scene) check(t *testing.T, tellings []*telling, cuts *tally, readings [
 	for _, exchange := range s.router.Exchanges() {
 		upstream[session(exchange)]++
 	}
-	reopened := 0
+	stored, reopened := s.stored(t), 0
 	for _, told := range tellings {
 		id := told.conversation.ID
+		rows := stored[id]
+		if len(rows) != 2 || rows[0].Role != chat.RoleUser || rows[1].Role != chat.RoleAssistant || rows[1].Status != chat.StatusComplete {
+			t.Errorf("%s: stored are %+v", id, rows)
+			continue
+		}
+		answer := rows[1]
+		if answer.Content != strings.Join(told.text, "") || answer.Reasoning != strings.Join(told.reasoning, "") {
+			t.Errorf("%s: stored is %+v, told was %+v", id, answer, told.story)
+		}
+		if upstream[id] != 1 {
+			t.Errorf("%s: the provider was asked %d times", id, upstream[id])
+		}
 		i := slices.IndexFunc(readings, func(r reading) bool { return r.Name == id })
 		if i < 0 {
 			t.Errorf("%s: no reader tells of it", id)
 			continue
 		}
-		column := func(expression string) []string {
-			return s.at.column(t, "SELECT "+expression+" FROM messages WHERE conversation_id = '"+id+"' ORDER BY seq")
-		}
-		if rows := column("role || ' ' || status"); !slices.Equal(rows, []string{"user complete", "assistant complete"}) {
-			t.Errorf("%s: stored are %q", id, rows)
-			continue
-		}
-		text, reasoning := column("content")[1], column("reasoning")[1]
-		if text != strings.Join(told.text, "") || reasoning != strings.Join(told.reasoning, "") {
-			t.Errorf("%s: stored is %q, %q, told were %q, %q", id, text, reasoning, told.text, told.reasoning)
-		}
-		if upstream[id] != 1 {
-			t.Errorf("%s: the provider was asked %d times", id, upstream[id])
-		}
-		readings[i].wantWhole(t, text, reasoning)
+		readings[i].wantWhole(t, answer.Content, answer.Reasoning)
 		reopened += readings[i].Reopened
 	}
 	t.Logf("%d cuts, %d readers, reopened %d times", cuts.total(), len(readings), reopened)
@@ -155,26 +168,36 @@ func (s *scene) check(t *testing.T, tellings []*telling, cuts *tally, readings [
 	}
 }
 
+// audience is readers of one kind. It returns what they have once they are
+// done.
+type audience func(*testing.T, *scene, *client, []*telling) (done func(*testing.T) []reading)
+
 // Whatever is cut off and however often: one question, one answer, one call of
 // the provider, and every reader has every character.
 func TestReadersThatAreCutOffHaveEveryCharacter(t *testing.T) {
 	t.Parallel()
 	s := newScene(t)
-	for audience, readers := range []struct {
-		name string
-		read func(*testing.T, *scene, *client, []*telling) []reading
+	audiences := []struct {
+		name    string
+		readers int
+		read    audience
+		done    func(*testing.T)
 	}{
-		{"Go that follows", followInGo},
-		{"Go that sends again", sendAgainInGo},
-		{"EventSource of Chromium", readInChromium},
-		{"eventsource 2 of npm", readInNode("eventsource-2")},
-		{"eventsource 3 of npm", readInNode("eventsource")},
-		{"fetch that sends again", readInNode("fetch")},
-	} {
-		t.Run(readers.name, func(t *testing.T) {
-			t.Parallel()
-			user, cuts, tellings := s.tell(t, uint64(audience))
-			s.check(t, tellings, cuts, readers.read(t, s, user, tellings))
-		})
+		// An EventSource waits for a second before it comes again, so it takes
+		// many to be cut off often.
+		{name: "EventSource of Chromium", readers: 32, read: readInChromium},
+		{name: "eventsource 3 of npm", readers: 32, read: readInNode("eventsource")},
+		{name: "eventsource 2 of npm", readers: 8, read: readInNode("eventsource-2")},
+		{name: "fetch that sends again", readers: 8, read: readInNode("fetch")},
+		{name: "Go that follows", readers: 8, read: followInGo},
+		{name: "Go that sends again", readers: 8, read: sendAgainInGo},
+	}
+	for i := range audiences {
+		user, cuts, tellings := s.tell(t, uint64(i), audiences[i].readers)
+		done := audiences[i].read(t, s, user, tellings)
+		audiences[i].done = func(t *testing.T) { s.check(t, tellings, cuts, done(t)) }
+	}
+	for _, readers := range audiences {
+		t.Run(readers.name, readers.done)
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -57,19 +56,7 @@ http {
 	command := exec.Command(path, "-p", folder, "-c", file, "-e", "stderr")
 	var said output
 	command.Stderr = &said
-	command.SysProcAttr = notOrphaned()
-	if err := command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	exited := make(chan struct{})
-	go func() {
-		_ = command.Wait() // it is terminated
-		close(exited)
-	}()
-	t.Cleanup(func() {
-		_ = command.Process.Signal(syscall.SIGTERM) // unless it has ended
-		<-exited
-	})
+	exited := spawn(t, command)
 	eventually(t, "nginx listens", func() bool {
 		select {
 		case <-exited:

@@ -15,9 +15,7 @@ type story struct {
 	reasoning, text []string
 }
 
-const passages = 5
-
-func tell(decide *rand.Rand) story {
+func tell(decide *rand.Rand, passages int) story {
 	var s story
 	for range passages {
 		s.reasoning = append(s.reasoning, prose(decide, 8))
@@ -30,7 +28,7 @@ func tell(decide *rand.Rand) story {
 // end once there were enough cuts.
 func (s story) script(decide *rand.Rand, reader *cutter) []llmtest.Step {
 	var steps []llmtest.Step
-	for i := range passages {
+	for i := range s.text {
 		steps = append(steps, llmtest.Wait(reader.Answered(i+1)))
 		steps = append(steps, splinters(decide, "reasoning", s.reasoning[i])...)
 		steps = append(steps, splinters(decide, "content", s.text[i])...)
