@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"testing"
 	"unicode/utf16"
 
 	"dreamchat/pkg/sse"
@@ -28,7 +27,7 @@ func proofOf(text string) proof {
 // reading is what a reader has of an answer in the end. Readers in other
 // languages tell it as JSON.
 type reading struct {
-	// Name is the id of the message.
+	// Name is the id of the conversation.
 	Name            string
 	Text, Reasoning proof
 	// Complete is what stream_complete said of the text; nil without one.
@@ -111,20 +110,5 @@ func (t *transcript) reading(name string) reading {
 	return reading{
 		Name: name, Complete: t.Complete, Faults: t.Faults,
 		Text: proofOf(string(utf16.Decode(t.text))), Reasoning: proofOf(string(utf16.Decode(t.reasoning))),
-	}
-}
-
-// wantWhole fails the test unless the reader has the whole text and reasoning,
-// once, and knows it.
-func (r reading) wantWhole(t *testing.T, text, reasoning string) {
-	t.Helper()
-	for _, fault := range r.Faults {
-		t.Errorf("%s: %s", r.Name, fault)
-	}
-	if want := proofOf(text); r.Text != want || r.Complete == nil || *r.Complete != want {
-		t.Errorf("%s: the reader has %+v and was promised %+v, stored is %+v", r.Name, r.Text, r.Complete, want)
-	}
-	if want := proofOf(reasoning); r.Reasoning != want {
-		t.Errorf("%s: the reader has the reasoning %+v, stored is %+v", r.Name, r.Reasoning, want)
 	}
 }
