@@ -88,12 +88,17 @@ func redisKeys(t *testing.T, at installation) []string {
 // twins are two instances that start at once over an empty database.
 func twins(t *testing.T, more ...string) (a, b *process) {
 	t.Helper()
-	at := onServers(t)
+	return onServers(t).twins(t, more...)
+}
+
+// twins are two instances that start at once there.
+func (i installation) twins(t *testing.T, more ...string) (a, b *process) {
+	t.Helper()
 	key, err := apitest.Key(t).PEM()
 	if err != nil {
 		t.Fatal(err)
 	}
-	environment := append(slices.Concat(at.environment, more), "SIGNING_KEY="+string(key))
+	environment := append(slices.Concat(i.environment, more), "SIGNING_KEY="+string(key))
 	a, b = launch(t, t.TempDir(), environment), launch(t, t.TempDir(), environment)
 	a.listening()
 	b.listening()

@@ -49,7 +49,8 @@ func session(asked *llmtest.Exchange) string {
 	return body.SessionID
 }
 
-// scene is where stories are told.
+// scene is where stories are told: by two instances, which every reader meets by
+// turns.
 type scene struct {
 	at        installation
 	instances []*process
@@ -66,7 +67,8 @@ func newScene(t *testing.T) *scene {
 		stories: &stories{scripts: make(map[string][]llmtest.Step)},
 	}
 	s.router.Choose(s.stories.choose)
-	s.instances = []*process{s.at.start(t, append(openRouter(s.router), "CORS_ORIGINS="+s.page.URL)...)}
+	a, b := s.at.twins(t, append(openRouter(s.router), "CORS_ORIGINS="+s.page.URL)...)
+	s.instances = []*process{a, b}
 	return s
 }
 
