@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"sync"
 	"testing"
@@ -51,10 +52,16 @@ func readInChromium(t *testing.T, s *scene, user *client, tellings []*telling) f
 	s.page.streams = eventSources(user, tellings)
 	s.page.mu.Unlock()
 
-	folder := t.TempDir()
+	// Short, since the path of a socket is; what Chromium leaves behind goes too.
+	folder, err := os.MkdirTemp("", "chromium-*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
 	command := exec.Command(path, "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu",
 		"--no-first-run", "--no-proxy-server", "--disable-background-networking", "--disable-component-update",
 		"--disable-breakpad", "--user-data-dir="+folder, s.page.URL+"/page.html")
+	command.Env = append(os.Environ(), "TMPDIR="+folder, "HOME="+folder)
 	var said output
 	command.Stdout, command.Stderr = &said, &said
 	exited := spawn(t, command)
