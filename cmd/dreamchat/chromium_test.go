@@ -52,8 +52,8 @@ func readInChromium(t *testing.T, s *scene, user *client, tellings []*telling) f
 	s.page.streams = eventSources(user, tellings)
 	s.page.mu.Unlock()
 
-	// Short, since the path of a socket is; what Chromium leaves behind goes too.
-	folder, err := os.MkdirTemp("", "chromium-*")
+	// What it leaves behind goes, too.
+	folder, err := os.MkdirTemp("", "chromium-*") //nolint:usetesting // the path of a socket must be short
 	if err != nil {
 		t.Fatal(err)
 	}
