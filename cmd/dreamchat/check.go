@@ -71,6 +71,7 @@ func (s *settings) check(wrong *complaints) {
 	wrong.must(s.BodyLimit >= 1024, "BODY_LIMIT", "must be at least 1024")
 	wrong.must(s.Heartbeat >= time.Second, "STREAM_HEARTBEAT", "must be at least 1s")
 	wrong.must(s.WriteTimeout >= time.Second, "STREAM_WRITE_TIMEOUT", "must be at least 1s")
+	wrong.must(s.FeedRetention >= 10*time.Minute, "FEED_RETENTION", "must be at least 10m")
 	wrong.must(s.ShutdownGrace >= 0, "SHUTDOWN_GRACE", "must not be negative")
 	wrong.must(s.LogFormat == "text" || s.LogFormat == "json", "LOG_FORMAT", "must be text or json")
 }

@@ -68,6 +68,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 		return service.generations.Run(running)
 	})
 	group.Go(func() error { return caches.relay(relaying) })
+	group.Go(func() error { return service.changes.Run(running) })
 	group.Go(func() error { return caches.lists.Run(running) })
 	return group.Wait()
 }

@@ -39,6 +39,7 @@ type settings struct {
 	BodyLimit     int64         `env:"BODY_LIMIT" envDefault:"1048576"`
 	Heartbeat     time.Duration `env:"STREAM_HEARTBEAT" envDefault:"15s"`
 	WriteTimeout  time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"30s"`
+	FeedRetention time.Duration `env:"FEED_RETENTION" envDefault:"24h"`
 	ShutdownGrace time.Duration `env:"SHUTDOWN_GRACE" envDefault:"25s"`
 	Instance      string        `env:"INSTANCE"`
 

@@ -71,32 +71,38 @@ func (c *caches) open(set settings, log *slog.Logger) error {
 type service struct {
 	server      *api.Server
 	generations *chat.Generations
+	changes     *chat.Changes
 }
 
 func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches *caches) service {
 	tokens := &auth.Tokens{Key: key, Issuer: set.issuer()}
 	models := &chat.Models{Store: db, Cache: caches.models, Providers: set.providers(), Default: set.DefaultModel}
+	notify := chat.Notifier{Lists: caches.lists, Bells: caches.streams}
 	generations := &chat.Generations{
 		Store:    db,
 		Messages: db,
 		Talks:    db,
 		Models:   models,
-		Lists:    caches.lists,
+		Notify:   notify,
 		Streams:  caches.streams,
 		Log:      log,
 		Owner:    set.instance(),
 		Grace:    set.ShutdownGrace,
 		OnFinish: caches.metrics.Finished,
 	}
+	changes := &chat.Changes{Store: db, Bells: caches.streams, Log: log, Retention: set.FeedRetention}
 	server := &api.Server{
-		Accounts:      &auth.Accounts{Store: db, Passwords: auth.NewPasswords(runtime.NumCPU()), Tokens: tokens},
-		Tokens:        tokens,
-		Models:        models,
-		Conversations: &chat.Conversations{Store: db, Models: models, Lists: caches.lists, Generations: generations},
-		Messages:      &chat.Messages{Store: db, Cursors: key.Derive("message cursors")},
-		Generations:   generations,
-		Completions:   &chat.Completions{Models: models},
-		Usage:         db,
+		Accounts: &auth.Accounts{Store: db, Passwords: auth.NewPasswords(runtime.NumCPU()), Tokens: tokens},
+		Tokens:   tokens,
+		Models:   models,
+		Conversations: &chat.Conversations{
+			Store: db, Models: models, Lists: caches.lists, Notify: notify, Generations: generations,
+		},
+		Messages:    &chat.Messages{Store: db, Cursors: key.Derive("message cursors")},
+		Generations: generations,
+		Completions: &chat.Completions{Models: models},
+		Changes:     changes,
+		Usage:       db,
 		Checks: []api.Check{
 			{Name: "database", Needed: true, Ping: db.Ping},
 			{Name: "cache", Ping: caches.store.Ping},
@@ -109,7 +115,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		WriteTimeout: set.WriteTimeout,
 		Grace:        set.ShutdownGrace + saveMargin,
 	}
-	return service{server: server, generations: generations}
+	return service{server: server, generations: generations, changes: changes}
 }
 
 // providers are who can be asked, by the name that the catalogue uses.

@@ -45,6 +45,11 @@ func TestDatabaseThatStandsStill(t *testing.T) {
 			t.Errorf("a reader is told %+v", last)
 		}
 	})
+	all.Go(func() {
+		if last := changes(t, user).Last(); last.Name != "stream_reconnect" || last.Data["reason"] != "unavailable" {
+			t.Errorf("a reader of the feed is told %+v", last)
+		}
+	})
 	all.Wait()
 	if took := time.Since(begun); took > 20*time.Second {
 		t.Errorf("the answers took %v", took)

@@ -70,8 +70,6 @@ func (s *Server) stream(c echo.Context, feed *chat.Feed) error {
 // pump copies from the log to the socket. What has gathered since the last
 // write goes out as one write and one flush.
 func (s *Server) pump(c echo.Context, w *streamWriter, feed *chat.Feed) error {
-	silence := time.NewTimer(s.Heartbeat)
-	defer silence.Stop()
 	replay := true
 	for {
 		events, more, err := feed.Log.Peek(feed.After)
@@ -87,18 +85,8 @@ func (s *Server) pump(c echo.Context, w *streamWriter, feed *chat.Feed) error {
 			replay = false
 			continue
 		}
-		select {
-		case <-more:
-		case <-silence.C:
-			rest, err := w.keepAlive(s.Heartbeat)
-			if err != nil {
-				return err
-			}
-			silence.Reset(rest)
-		case <-s.draining():
-			return w.reconnect("draining")
-		case <-c.Request().Context().Done():
-			return c.Request().Context().Err()
+		if err := w.wait(c.Request().Context(), more); err != nil {
+			return err
 		}
 	}
 }

@@ -41,6 +41,7 @@ func (s *Server) routes(e *echo.Echo) {
 	v1.POST("/messages/:id/stop", s.brief(s.authed(s.stopMessage)))
 	v1.POST("/messages/:id/regenerate", s.authed(s.regenerateMessage))
 
+	v1.GET("/events", s.ticketed(s.followChanges))
 	v1.GET("/usage", s.brief(s.authed(s.showUsage)))
 	v1.POST("/chat/completions", s.createChatCompletion)
 }

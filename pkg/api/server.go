@@ -34,6 +34,7 @@ type Server struct {
 	Messages      *chat.Messages
 	Generations   *chat.Generations
 	Completions   *chat.Completions
+	Changes       *chat.Changes
 	Usage         chat.UsageStore
 	// Checks are the parts that readiness depends on.
 	Checks  []Check

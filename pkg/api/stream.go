@@ -1,25 +1,16 @@
 package api
 
 import (
+	"context"
+	"errors"
 	"net/http"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/labstack/echo/v4"
 
-	"dreamchat/pkg/chat"
 	"dreamchat/pkg/sse"
 )
-
-// maxWrite bounds what one write takes from a long replay, in bytes.
-const maxWrite = 64 << 10
-
-// frames are buffers for writes. A stream holds one only while it writes, so
-// that ten thousand silent ones hold none.
-//
-//nolint:gochecknoglobals // a pool of empty buffers
-var frames = sync.Pool{New: func() any { return new([]byte) }}
 
 // streamWriter writes one event stream.
 type streamWriter struct {
@@ -29,6 +20,7 @@ type streamWriter struct {
 	deadline time.Time // when a write that stands still is given up
 	wrote    time.Time
 	begun    bool // whether the first event is out
+	silence  *time.Timer
 }
 
 // openStream sends the headers at once, so that the client knows it is heard.
@@ -44,56 +36,36 @@ func (s *Server) openStream(c echo.Context) *streamWriter {
 		writer:  response,
 		control: http.NewResponseController(response),
 		wrote:   time.Now(),
+		silence: time.NewTimer(s.Heartbeat),
 	}
 	s.streams.Inc()
 	_ = w.control.Flush() // a client that has gone shows at the first write
 	return w
 }
 
-func (w *streamWriter) close() { w.server.streams.Dec() }
-
-// events writes a batch of the feed and moves its cursor. A replay is merged.
-func (w *streamWriter) events(feed *chat.Feed, events []chat.Event, replay bool) error {
-	buffer := frames.Get().(*[]byte) //nolint:forcetypeassert // the pool holds nothing else
-	defer frames.Put(buffer)
-	frame := (*buffer)[:0]
-	write := func(seq int, event chat.Event) error {
-		frame = w.retry(frame)
-		frame = sse.AppendID(frame, feed.Attempt, seq)
-		frame = sse.Begin(frame, event.Type.String())
-		frame = feed.AppendPayload(frame, seq, event)
-		frame = sse.End(frame)
-		if len(frame) < maxWrite {
-			return nil
-		}
-		err := w.write(frame)
-		frame = frame[:0]
-		return err
-	}
-	err := each(events, feed.After+1, replay, write)
-	if err == nil && len(frame) > 0 {
-		err = w.write(frame)
-	}
-	*buffer = frame
-	feed.After += len(events)
-	return err
+func (w *streamWriter) close() {
+	w.silence.Stop()
+	w.server.streams.Dec()
 }
 
-func each(events []chat.Event, first int, merged bool, write func(int, chat.Event) error) error {
-	if merged {
-		for seq, event := range chat.Merge(events, first) {
-			if err := write(seq, event); err != nil {
-				return err
-			}
-		}
+// errSentAway ends a stream whose reader has been asked to come again.
+var errSentAway = errors.New("api: the reader was sent away")
+
+// wait returns when there is more, or in silence, which it breaks with a
+// heartbeat. It is an error when the reader has gone or is sent away.
+func (w *streamWriter) wait(ctx context.Context, more <-chan struct{}) error {
+	select {
+	case <-more:
 		return nil
+	case <-w.silence.C:
+		rest, err := w.keepAlive(w.server.Heartbeat)
+		w.silence.Reset(rest)
+		return err
+	case <-w.server.draining():
+		return errors.Join(errSentAway, w.reconnect("draining"))
+	case <-ctx.Done():
+		return ctx.Err()
 	}
-	for i, event := range events {
-		if err := write(first+i, event); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // tell writes an event that is not part of the log and has no id.

@@ -23,6 +23,7 @@ type Conversations struct {
 	Store       ConversationStore
 	Models      *Models
 	Lists       ListCache
+	Notify      Notifier
 	Generations *Generations
 }
 
@@ -45,7 +46,7 @@ func (c *Conversations) Create(ctx context.Context, userID, title, modelID strin
 	if err := c.Store.CreateConversation(ctx, made); err != nil {
 		return Conversation{}, err
 	}
-	c.Lists.Advance(ctx, userID)
+	c.Notify.Changed(ctx, userID)
 	return made, nil
 }
 
@@ -86,18 +87,18 @@ func (c *Conversations) Update(ctx context.Context, userID, id string, patch Con
 	if err != nil {
 		return Conversation{}, err
 	}
-	c.Lists.Advance(ctx, userID)
+	c.Notify.Changed(ctx, userID)
 	return changed, nil
 }
 
 // Delete removes a conversation with everything in it. An answer that is being
 // made ends, and its readers are told that it is gone.
 func (c *Conversations) Delete(ctx context.Context, userID, id string) error {
-	if err := c.Store.DeleteConversation(ctx, userID, id); err != nil {
+	if err := c.Store.DeleteConversation(ctx, userID, id, now()); err != nil {
 		return err
 	}
 	c.Generations.drop(id)
-	c.Lists.Advance(ctx, userID)
+	c.Notify.Changed(ctx, userID)
 	return nil
 }
 

@@ -47,6 +47,6 @@ func (c *Conversations) Fork(ctx context.Context, userID, conversationID, messag
 	if err != nil {
 		return Conversation{}, err
 	}
-	c.Lists.Advance(ctx, userID)
+	c.Notify.Changed(ctx, userID)
 	return made, nil
 }

@@ -26,7 +26,7 @@ type Generations struct {
 	Messages MessageStore
 	Talks    ConversationStore
 	Models   *Models
-	Lists    ListCache
+	Notify   Notifier
 	Streams  Streams
 	Log      *slog.Logger
 	// Owner names this instance. An instance that starts again under the name

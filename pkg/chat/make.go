@@ -81,7 +81,7 @@ func (g *Generations) save(ctx context.Context, userID string, answer *Message) 
 		err := g.finish(ctx, answer.Attempt, answer)
 		switch {
 		case err == nil:
-			g.Lists.Advance(context.WithoutCancel(ctx), userID)
+			g.Notify.Changed(context.WithoutCancel(ctx), userID)
 			return nil
 		case errors.Is(err, problem.Conflict):
 			return errLost

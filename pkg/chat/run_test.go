@@ -12,6 +12,7 @@ import (
 	"dreamchat/pkg/problem"
 	"dreamchat/pkg/store"
 	"dreamchat/pkg/store/storetest"
+	"dreamchat/pkg/stream"
 )
 
 const demo = "dreamchat/demo" // is in every catalogue
@@ -24,6 +25,8 @@ func (uncached) Get(ctx context.Context, _, _ string, load func(context.Context)
 }
 
 func (uncached) Advance(context.Context, string) {}
+
+func notify() chat.Notifier { return chat.Notifier{Lists: uncached{}, Bells: new(stream.Bells)} }
 
 // leave stores a question with an answer that its owner has begun.
 func leave(t *testing.T, db *store.Store, owner string) (userID, answerID string) {
@@ -64,7 +67,7 @@ func TestSilentServersAnswersAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := storetest.SQLite(t)
 		ctx, stop := context.WithCancel(t.Context())
-		here := &chat.Generations{Store: db, Messages: db, Talks: db, Lists: uncached{}, Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here"}
+		here := &chat.Generations{Store: db, Messages: db, Talks: db, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here"}
 		ended := make(chan error, 1)
 		silentUser, silent := leave(t, db, "silent")
 		aliveUser, alive := leave(t, db, "alive")
@@ -104,7 +107,7 @@ func TestAllThatWasLeftBehindIsClosedAtTheStart(t *testing.T) {
 		for range 250 {
 			leave(t, db, "here")
 		}
-		here := &chat.Generations{Store: db, Messages: db, Talks: db, Lists: uncached{}, Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here"}
+		here := &chat.Generations{Store: db, Messages: db, Talks: db, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here"}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- here.Run(ctx) }()
@@ -130,7 +133,7 @@ func TestNoAnswerBeginsAfterTheEnd(t *testing.T) {
 		Providers: chat.Providers{"demo": nil}, // is never asked
 	}
 	here := &chat.Generations{
-		Store: db, Messages: db, Talks: db, Models: models, Lists: uncached{}, Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
+		Store: db, Messages: db, Talks: db, Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
@@ -165,7 +168,7 @@ func TestAnswerDoesNotWaitForItsHistoryForEver(t *testing.T) {
 			Providers: chat.Providers{"demo": nil}, // is never asked
 		}
 		here := &chat.Generations{
-			Store: standsStill{db}, Messages: db, Talks: db, Models: models, Lists: uncached{}, Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
+			Store: standsStill{db}, Messages: db, Talks: db, Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

@@ -163,7 +163,7 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 		return Sent{Question: begun.Question, Answer: begun.Answer, Replayed: begun.Replayed}, err
 	}
 	made.begin(&begun, g.Streams.Publish(answer.ID, made.log))
-	g.Lists.Advance(ctx, conversation.UserID)
+	g.Notify.Changed(ctx, conversation.UserID)
 	go g.make(detached, made)
 	return Sent{Question: begun.Question, Answer: begun.Answer}, nil
 }

@@ -17,7 +17,7 @@ type ConversationStore interface {
 	// the conversation as it is then.
 	UpdateConversation(ctx context.Context, userID, id string, patch ConversationPatch, now time.Time) (Conversation, error)
 	// DeleteConversation deletes it with everything in it.
-	DeleteConversation(ctx context.Context, userID, id string) error
+	DeleteConversation(ctx context.Context, userID, id string, now time.Time) error
 	// ForkConversation copies a conversation in one transaction; see Fork for
 	// what is copied and what may stand in the way.
 	ForkConversation(ctx context.Context, fork Fork) (Conversation, error)

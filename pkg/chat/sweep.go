@@ -114,7 +114,7 @@ func (g *Generations) interrupt(ctx context.Context, found Running, silent time.
 		return notGone(err)
 	}
 	g.Streams.Closed(ctx, answer.ID, answer.LastEventSeq)
-	g.Lists.Advance(ctx, found.UserID)
+	g.Notify.Changed(ctx, found.UserID)
 	g.Log.InfoContext(ctx, "abandoned answer closed", "message", answer.ID)
 	return nil
 }

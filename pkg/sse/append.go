@@ -33,6 +33,13 @@ func AppendID(dst []byte, attempt, seq int) []byte {
 	return append(dst, '\n')
 }
 
+// AppendNumber appends the line that identifies an event by one number.
+func AppendNumber(dst []byte, seq int64) []byte {
+	dst = append(dst, "id: "...)
+	dst = strconv.AppendInt(dst, seq, 10)
+	return append(dst, '\n')
+}
+
 // Begin appends what stands before the data of an event of that name; an
 // empty name leaves it unnamed. Retry and id go before it, then the data
 // (bytes without a line break, such as JSON), then [End].

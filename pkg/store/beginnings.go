@@ -73,13 +73,13 @@ func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 		return chat.Begun{}, stale(tx, b, newest)
 	}
 	begun := chat.Begun{Conversation: conversation}
+	var superseded []chat.Message
 	switch {
 	case b.Question == nil:
 		begun.Question, err = questionToRepeat(tx, b)
 	case replaces(b):
-		var superseded int
 		superseded, err = replaceQuestion(tx, b)
-		begun.Conversation.MessageCount -= superseded
+		begun.Conversation.MessageCount -= len(superseded)
 	}
 	if err != nil {
 		return chat.Begun{}, err
@@ -102,7 +102,19 @@ func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 	if b.Question != nil {
 		begun.Question = chat.Message(rows[0])
 	}
-	return begun, nil
+	return begun, record(tx, b.UserID, beginning(begun, messagesOf(rows), superseded)...)
+}
+
+// beginning is what the feed tells of an answer that begins.
+func beginning(begun chat.Begun, created, superseded []chat.Message) []chat.Change {
+	var changes []chat.Change
+	for _, message := range created {
+		changes = append(changes, message.Created())
+	}
+	for _, message := range superseded {
+		changes = append(changes, message.Updated(begun.Answer.CreatedAt))
+	}
+	return append(changes, begun.Answer.Started(), begun.Conversation.Updated())
 }
 
 // replaces tells whether an earlier answer or question gives its place.

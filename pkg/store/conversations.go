@@ -31,7 +31,12 @@ func (s *Store) CreateConversation(ctx context.Context, conversation chat.Conver
 	conversation.CreatedAt = stamp(conversation.CreatedAt)
 	conversation.UpdatedAt = stamp(conversation.UpdatedAt)
 	row := conversationRow{Conversation: conversation, TitleLower: lower(conversation.Title)}
-	err := s.write.WithContext(ctx).Create(&row).Error
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		if err := tx.Create(&row).Error; err != nil {
+			return err
+		}
+		return record(tx, conversation.UserID, conversation.Created())
+	})
 	if errors.Is(err, gorm.ErrForeignKeyViolated) {
 		return problem.NotFound.Because(err, "There is no such account.")
 	}
@@ -88,10 +93,19 @@ func (s *Store) UpdateConversation(
 	ctx context.Context, userID, id string, patch chat.ConversationPatch, now time.Time,
 ) (chat.Conversation, error) {
 	var updated chat.Conversation
-	done := s.write.WithContext(ctx).Model(&updated).Clauses(clause.Returning{}).
-		Where("id = ? AND user_id = ?", id, userID).
-		Updates(patchColumns(patch, now))
-	return updated, failure(ctx, found(done), "conversation")
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		done := tx.Model(&updated).Clauses(clause.Returning{}).
+			Where("id = ? AND user_id = ?", id, userID).
+			Updates(patchColumns(patch, now))
+		if err := found(done); err != nil {
+			return err
+		}
+		return record(tx, userID, updated.Updated())
+	})
+	if err != nil {
+		return chat.Conversation{}, failure(ctx, err, "conversation")
+	}
+	return updated, nil
 }
 
 func patchColumns(patch chat.ConversationPatch, now time.Time) map[string]any {
@@ -114,8 +128,13 @@ func patchColumns(patch chat.ConversationPatch, now time.Time) map[string]any {
 
 // DeleteConversation deletes it with everything in it, also while an answer is
 // being made.
-func (s *Store) DeleteConversation(ctx context.Context, userID, id string) error {
-	done := s.write.WithContext(ctx).
-		Where("id = ? AND user_id = ?", id, userID).Delete(&chat.Conversation{})
-	return failure(ctx, found(done), "conversation")
+func (s *Store) DeleteConversation(ctx context.Context, userID, id string, now time.Time) error {
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		done := tx.Where("id = ? AND user_id = ?", id, userID).Delete(&chat.Conversation{})
+		if err := found(done); err != nil {
+			return err
+		}
+		return record(tx, userID, chat.Conversation{ID: id}.Deleted(stamp(now)))
+	})
+	return failure(ctx, err, "conversation")
 }

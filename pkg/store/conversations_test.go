@@ -50,7 +50,7 @@ func TestConversationOfAnotherDoesNotExist(t *testing.T) {
 				_, err := s.UpdateConversation(ctx, other, c.ID, chat.ConversationPatch{Title: new("mine")}, at(3))
 				return err
 			},
-			"Delete":   func() error { return s.DeleteConversation(ctx, other, c.ID) },
+			"Delete":   func() error { return s.DeleteConversation(ctx, other, c.ID, at(3)) },
 			"Message":  func() error { _, err := s.Message(ctx, other, begun.Answer.ID); return err },
 			"Messages": func() error { _, err := s.Messages(ctx, other, c.ID, chat.MessageQuery{Limit: 9}); return err },
 			"Begin":    func() error { _, err := s.BeginAnswer(ctx, stolen); return err },
@@ -194,14 +194,14 @@ func TestDeleteTakesEverythingInIt(t *testing.T) {
 		c := newConversation(t, s)
 		done := exchange(t, s, c, 1)
 		running := begin(t, s, send(c, 2))
-		if err := s.DeleteConversation(t.Context(), c.UserID, c.ID); err != nil {
+		if err := s.DeleteConversation(t.Context(), c.UserID, c.ID, at(3)); err != nil {
 			t.Fatal(err)
 		}
 		for _, messageID := range []string{done.Question.ID, running.Answer.ID} {
 			_, err := s.Message(t.Context(), c.UserID, messageID)
 			wantKind(t, err, problem.NotFound)
 		}
-		wantKind(t, s.DeleteConversation(t.Context(), c.UserID, c.ID), problem.NotFound)
+		wantKind(t, s.DeleteConversation(t.Context(), c.UserID, c.ID, at(3)), problem.NotFound)
 		lost, err := s.Checkpoint(t.Context(), []chat.Message{running.Answer}, at(3))
 		if err != nil {
 			t.Fatal(err)

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -10,24 +12,25 @@ import (
 )
 
 // replaceQuestion lets a new question take the place of the one that it replaces and
-// of all that stands behind that, and counts what stands no more. The caller
-// holds the conversation, so of two edits of one question the later meets what
+// of all that stands behind that, and returns what stands no more, without its
+// text. The caller holds the conversation, so of two edits of one question the later meets what
 // the earlier has done.
-func replaceQuestion(tx *gorm.DB, b chat.Beginning) (int, error) {
+func replaceQuestion(tx *gorm.DB, b chat.Beginning) ([]chat.Message, error) {
 	replaced, err := questionToReplace(tx, b)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	done := tx.Model(&messageRow{}).
-		Where("conversation_id = ? AND seq >= ? AND superseded_by = ''", b.ConversationID, replaced.Seq).
-		UpdateColumn("superseded_by", b.Question.ID)
-	if done.Error != nil {
-		return 0, done.Error
+	var superseded []messageRow
+	err = tx.Raw(`UPDATE messages SET superseded_by = ?
+		WHERE conversation_id = ? AND seq >= ? AND superseded_by = '' RETURNING `+toldColumns,
+		b.Question.ID, b.ConversationID, replaced.Seq).Scan(&superseded).Error
+	if err != nil {
+		return nil, err
 	}
-	superseded := int(done.RowsAffected)
+	slices.SortFunc(superseded, func(a, b messageRow) int { return cmp.Compare(a.Seq, b.Seq) })
 	err = tx.Exec("UPDATE conversations SET message_count = message_count - ? WHERE id = ?",
-		superseded, b.ConversationID).Error
-	return superseded, err
+		len(superseded), b.ConversationID).Error
+	return messagesOf(superseded), err
 }
 
 // questionToReplace is a question that stands in the conversation.

@@ -81,13 +81,24 @@ func finishAnswer(tx *gorm.DB, answer chat.Message, unchanged *gorm.DB) (chat.Co
 	if done.RowsAffected == 0 {
 		return settled, errClosed()
 	}
+	changes := []chat.Change{answer.Updated(answer.UpdatedAt)}
 	if replaces {
-		err := tx.Model(&messageRow{}).
-			Where("id = ? AND conversation_id = ?", answer.Replaces, answer.ConversationID).
-			UpdateColumn("superseded_by", answer.ID).Error
-		return settled, err
+		old, err := supersede(tx, answer)
+		if err != nil {
+			return settled, err
+		}
+		changes = append(changes, old.Updated(answer.UpdatedAt))
 	}
-	return settled, nil
+	return settled, record(tx, settled.UserID, append(changes, answer.Finished(), settled.Updated())...)
+}
+
+// supersede puts an answer in the place of the one that it replaces, and
+// returns that one without its text.
+func supersede(tx *gorm.DB, answer chat.Message) (chat.Message, error) {
+	var old messageRow
+	done := tx.Raw(`UPDATE messages SET superseded_by = ? WHERE id = ? AND conversation_id = ? RETURNING `+toldColumns,
+		answer.ID, answer.Replaces, answer.ConversationID).Scan(&old)
+	return chat.Message(old), found(done)
 }
 
 func errClosed() error {

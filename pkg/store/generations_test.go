@@ -284,7 +284,7 @@ func TestDeletionsAndEndingsDoNotBlockEachOther(t *testing.T) {
 			c := conversationOf(t, s, user, "", at(0))
 			answer := begin(t, s, send(c, 1)).Answer
 			all.Go(func() {
-				if err := s.DeleteConversation(t.Context(), user, c.ID); err != nil {
+				if err := s.DeleteConversation(t.Context(), user, c.ID, at(2)); err != nil {
 					t.Error(err)
 				}
 			})

@@ -39,6 +39,7 @@ var (
 	_ chat.MessageStore      = (*Store)(nil)
 	_ chat.ModelStore        = (*Store)(nil)
 	_ chat.GenerationStore   = (*Store)(nil)
+	_ chat.ChangeStore       = (*Store)(nil)
 	_ auth.Store             = (*Store)(nil)
 )
 

@@ -100,7 +100,7 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 			_, err := s.UpdateConversation(ctx, c.UserID, c.ID, chat.ConversationPatch{}, at(1))
 			return err
 		},
-		"DeleteConversation": func(ctx context.Context) error { return s.DeleteConversation(ctx, c.UserID, c.ID) },
+		"DeleteConversation": func(ctx context.Context) error { return s.DeleteConversation(ctx, c.UserID, c.ID, at(1)) },
 		"Message":            func(ctx context.Context) error { _, err := s.Message(ctx, c.UserID, messageID); return err },
 		"Messages": func(ctx context.Context) error {
 			_, err := s.Messages(ctx, c.UserID, c.ID, chat.MessageQuery{Limit: 1})
@@ -124,6 +124,9 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 		"RunningAnswers": func(ctx context.Context) error { _, err := s.RunningAnswers(ctx, "", 1); return err },
 		"RequestStop":    func(ctx context.Context) error { _, err := s.RequestStop(ctx, c.UserID, messageID); return err },
 		"StopRequests":   func(ctx context.Context) error { _, err := s.StopRequests(ctx, "me", 1); return err },
+		"Changes":        func(ctx context.Context) error { _, err := s.Changes(ctx, c.UserID, 0, 1); return err },
+		"NewestChange":   func(ctx context.Context) error { _, err := s.NewestChange(ctx, c.UserID); return err },
+		"PruneChanges":   func(ctx context.Context) error { _, err := s.PruneChanges(ctx, at(1), 1); return err },
 		"Usage": func(ctx context.Context) error {
 			_, _, err := s.Usage(ctx, c.UserID, chat.UsageQuery{GroupBy: chat.UsageByDay})
 			return err

@@ -176,7 +176,7 @@ func TestRoutesComparesBothWays(t *testing.T) {
 			t.Errorf("%q is missing in\n%s", want, complaints)
 		}
 	}
-	if strings.Contains(complaints, "/events ") || strings.Contains(complaints, "/*") {
+	if strings.Contains(complaints, "/:id/events ") || strings.Contains(complaints, "/*") {
 		t.Errorf("complains without a reason:\n%s", complaints)
 	}
 }

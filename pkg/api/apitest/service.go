@@ -67,13 +67,22 @@ type Cache interface {
 // with Redis.
 func Each(t *testing.T, test func(t *testing.T, service *Service)) {
 	t.Helper()
+	EachWith(t, Options{}, test)
+}
+
+// EachWith is Each for services with these options, whose store and cache it
+// sets.
+func EachWith(t *testing.T, options Options, test func(t *testing.T, service *Service)) {
+	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, Start(t, Options{}))
+		test(t, Start(t, options))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, Start(t, Options{Store: storetest.Postgres(t), Cache: Redis(t, servertest.Redis(t))}))
+		served := options // the other subtest runs at the same time
+		served.Store, served.Cache = storetest.Postgres(t), Redis(t, servertest.Redis(t))
+		test(t, Start(t, served))
 	})
 }
 
@@ -149,19 +158,24 @@ func (s *Service) wire(options Options) *chat.Generations {
 		},
 		Default: Model,
 	}
+	streams := s.streams(options.Cache)
+	notify := chat.Notifier{Lists: lists, Bells: streams}
 	generations := &chat.Generations{
-		Store: s.Store, Messages: s.Store, Talks: s.Store, Models: models, Lists: lists, Streams: s.streams(options.Cache), Log: log,
+		Store: s.Store, Messages: s.Store, Talks: s.Store, Models: models, Notify: notify, Streams: streams, Log: log,
 		Owner: s.tb.Name(), Grace: time.Second, OnFinish: counted.Finished,
 	}
 	s.Server = &api.Server{
-		Accounts:      &auth.Accounts{Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens},
-		Tokens:        tokens,
-		Models:        models,
-		Conversations: &chat.Conversations{Store: s.Store, Models: models, Lists: lists, Generations: generations},
-		Messages:      &chat.Messages{Store: s.Store, Cursors: options.Key.Derive("cursors")},
-		Generations:   generations,
-		Completions:   &chat.Completions{Models: models},
-		Usage:         s.Store,
+		Accounts: &auth.Accounts{Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens},
+		Tokens:   tokens,
+		Models:   models,
+		Conversations: &chat.Conversations{
+			Store: s.Store, Models: models, Lists: lists, Notify: notify, Generations: generations,
+		},
+		Messages:    &chat.Messages{Store: s.Store, Cursors: options.Key.Derive("cursors")},
+		Generations: generations,
+		Completions: &chat.Completions{Models: models},
+		Changes:     &chat.Changes{Store: s.Store, Bells: streams, Log: log, Retention: time.Hour},
+		Usage:       s.Store,
 		Checks: []api.Check{
 			{Name: "database", Needed: true, Ping: s.Store.Ping},
 			{Name: "cache", Ping: options.Cache.Ping},
@@ -205,6 +219,7 @@ func (s *Service) run(generations *chat.Generations) {
 	if s.relay != nil {
 		group.Go(func() error { return s.relay.Run(relaying) })
 	}
+	group.Go(func() error { return s.Server.Changes.Run(running) })
 	go func() {
 		s.done <- group.Wait()
 		close(s.done)

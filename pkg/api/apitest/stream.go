@@ -15,11 +15,17 @@ func (x *exchange) follow(schema *openapi3.Schema) io.ReadCloser {
 	complain := func(format string, values ...any) {
 		x.complain("stream: "+format, values...)
 	}
-	rules := streamRules(&messageRules{complain: complain, branches: schema.OneOf})
-	if len(schema.OneOf) == 0 {
+	events := eventRules{complain: complain, branches: schema.OneOf}
+	var rules streamRules
+	switch {
+	case len(schema.OneOf) == 0:
 		rules = &completionRules{complain: complain, schema: schema}
+	case branch(schema.OneOf, "feed_reset") != nil:
+		rules = &changeRules{eventRules: events}
+	default:
+		rules = &messageRules{eventRules: events}
 	}
-	return &stream{body: x.response.Body, lines: lines{complain: complain, rules: rules}}
+	return &checkedBody{body: x.response.Body, lines: lines{complain: complain, rules: rules}}
 }
 
 // streamRules are what the events of one kind of stream must obey.
@@ -38,9 +44,9 @@ type frame struct {
 	fields map[string]string
 }
 
-// stream passes a body on. Its methods may be called concurrently, as those of
+// checkedBody passes a body on. Its methods may be called concurrently, as those of
 // a body may.
-type stream struct {
+type checkedBody struct {
 	body  io.ReadCloser
 	mu    sync.Mutex
 	lines lines
@@ -48,7 +54,7 @@ type stream struct {
 }
 
 // Read implements io.Reader.
-func (s *stream) Read(p []byte) (int, error) {
+func (s *checkedBody) Read(p []byte) (int, error) {
 	n, err := s.body.Read(p)
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -60,7 +66,7 @@ func (s *stream) Read(p []byte) (int, error) {
 }
 
 // Close implements io.Closer.
-func (s *stream) Close() error {
+func (s *checkedBody) Close() error {
 	err := s.body.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -68,7 +74,7 @@ func (s *stream) Close() error {
 	return err
 }
 
-func (s *stream) end(byServer bool) {
+func (s *checkedBody) end(byServer bool) {
 	if s.ended {
 		return
 	}

@@ -80,6 +80,43 @@ func TestTransportChecksStreams(t *testing.T) {
 	}
 }
 
+func TestTransportChecksChangeStreams(t *testing.T) {
+	t.Parallel()
+	whole := transcript(t, "ChangeStream")
+	cut := func(old, replacement string) string {
+		changed := strings.Replace(whole, old, replacement, 1)
+		if changed == whole {
+			t.Fatalf("the transcript does not hold %q", old)
+		}
+		return changed
+	}
+	blocks := strings.SplitAfter(whole, "\n\n")
+	again := "id: 99\nevent: feed_reset\ndata: {\"reason\":\"too_old\"}\n\n"
+	tests := []struct{ name, stream, complaint string }{
+		{"the document's example", whole, ""},
+		{"resumed", strings.Join(blocks[1:], ""), ""},
+		{"reset on the way", blocks[0] + blocks[1] + again + reconnect, ""},
+		{"a change is missing", blocks[0] + strings.Join(blocks[2:], ""), "the id 43 follows on 41"},
+		{"a change comes twice", strings.Join(blocks[:2], "") + strings.Join(blocks[1:], ""), "the id 42 follows on 42"},
+		{"cut off", strings.Join(blocks[:3], ""), "without a terminal event"},
+		{"an event after the end", whole + reconnect, "stream_reconnect follows on stream_reconnect"},
+		{"id missing", cut("id: 45\n", ""), "missing property 'id'"},
+		{"id malformed", cut("id: 41\n", "id: 1.1\n"), "/id"},
+		{"wrong payload", cut(`"role":"user"`, `"role":"owner"`), "role"},
+		{"undescribed member", cut(`"role":"user"`, `"role":"user","content":"Hi"`), "content"},
+		{"event of another stream", cut("generation_started", "stream_chunk"), `the event "stream_chunk" is not described`},
+		{"large frame", cut("Bread", strings.Repeat("x", 16<<10)), "the frame of conversation_updated takes"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			tb := new(recorder)
+			call(t, tb, newRequest(t, "GET /api/v1/events", ""), wire{200, streamHead, strings.NewReader(test.stream)})
+			tb.hold(t, test.complaint)
+		})
+	}
+}
+
 func TestTransportChecksCompletionStreams(t *testing.T) {
 	t.Parallel()
 	whole := transcript(t, "ChatCompletionStream")
