@@ -30,6 +30,21 @@ func TestFeedNeedsNoRing(t *testing.T) {
 	sameChanges(t, next(t, stream, 8), numbered(t, here, user))
 }
 
+// With Redis a ring goes to every instance: this reader does not look by itself.
+func TestFeedHearsOtherInstances(t *testing.T) {
+	t.Parallel()
+	store, key, redis := storetest.Postgres(t), apitest.Key(t), servertest.Redis(t)
+	instance := func() *apitest.Service {
+		return apitest.Start(t, apitest.Options{Store: store, Key: key, Cache: apitest.Redis(t, redis), Change: patient})
+	}
+	here, there := instance(), instance()
+	user := here.User()
+	stream := changes(t, there.As(user))
+	isReset(t, stream, "start", "0")
+	user.Ask(user.Conversation().ID, "Hi")
+	sameChanges(t, next(t, stream, 8), numbered(t, here, user))
+}
+
 func TestFeedWhileDraining(t *testing.T) {
 	t.Parallel()
 	s := apitest.Start(t, apitest.Options{})
