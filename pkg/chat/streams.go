@@ -25,8 +25,7 @@ type Streams interface {
 	// event; Whole is false if that cannot be told.
 	Seize(ctx context.Context, messageID string, after int) (Tail, error)
 	// Closed tells those who follow the stream that the answer's row is final.
-	// last is the row's LastEventSeq.
-	Closed(ctx context.Context, messageID string, last int)
+	Closed(ctx context.Context, messageID string)
 }
 
 // Publication is the writing end of a stream. Its methods never wait and are
@@ -75,7 +74,7 @@ func (*Alone) Tail(context.Context, string, int) (Tail, error) { return Tail{}, 
 func (*Alone) Seize(context.Context, string, int) (Tail, error) { return Tail{}, nil }
 
 // Closed tells those who follow on this instance.
-func (a *Alone) Closed(ctx context.Context, messageID string, _ int) {
+func (a *Alone) Closed(ctx context.Context, messageID string) {
 	a.Ring(ctx, StreamTopic(messageID))
 }
 

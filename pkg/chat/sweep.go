@@ -113,7 +113,7 @@ func (g *Generations) interrupt(ctx context.Context, found Running, silent time.
 	if err != nil {
 		return notGone(err)
 	}
-	g.Streams.Closed(ctx, answer.ID, answer.LastEventSeq)
+	g.Streams.Closed(ctx, answer.ID)
 	g.Notify.Changed(ctx, found.UserID)
 	g.Log.InfoContext(ctx, "abandoned answer closed", "message", answer.ID)
 	return nil

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -18,16 +19,24 @@ func ring(topic string) call {
 	return func(ctx context.Context, pipe redis.Pipeliner) { pipe.Publish(ctx, channel(topic), "") }
 }
 
-func closed(messageID string, last int) call {
+// closed ends a stream. The head that it leaves, if any, keeps out a process that
+// does not know yet.
+func closed(messageID, head string) call {
 	return func(ctx context.Context, pipe redis.Pipeliner) {
-		end.EvalSha(ctx, pipe, keys(messageID), last, closedTTL.Milliseconds(), channel(chat.StreamTopic(messageID)))
+		end.EvalSha(ctx, pipe, keys(messageID),
+			head, ttl.Milliseconds(), closedTTL.Milliseconds(), channel(chat.StreamTopic(messageID)))
 	}
 }
 
 // flush adds what publications have, until ctx is done. While one batch is on its
 // way the next one gathers, so that the more there is to do the more one round
-// trip does.
+// trip does. The last batch tells of the answers that ended last.
 func (r *Relay) flush(ctx context.Context) {
+	r.flushBatches(ctx)
+	_ = r.flushBatch(ctx) // those who are not told look for themselves
+}
+
+func (r *Relay) flushBatches(ctx context.Context) {
 	_ = r.load(ctx) // or when Redis asks for them
 	for pause := firstPause; ; {
 		select {
@@ -52,8 +61,11 @@ func (r *Relay) flush(ctx context.Context) {
 	}
 }
 
-// flushBatch makes one round trip.
+// flushBatch makes one round trip, which is not broken off when ctx is done. It
+// fails if nothing came of it.
 func (r *Relay) flushBatch(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
+	defer cancel()
 	publications, calls := r.take()
 	pipe := r.client.Pipeline()
 	additions := make([]addition, 0, len(publications))
@@ -74,13 +86,33 @@ func (r *Relay) flushBatch(ctx context.Context) error {
 	if err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") {
 		err = r.load(ctx)
 	}
+	if carried := r.settle(additions, replies); err != nil && carried {
+		r.log.WarnContext(ctx, "Redis has refused a part of a batch", "error", err)
+		return nil
+	}
+	return err
+}
+
+// settle takes in the replies and tells whether an addition has come through.
+func (r *Relay) settle(additions []addition, replies []*redis.Cmd) (carried bool) {
 	for i, a := range additions {
-		if head, failed := replies[i].Text(); failed == nil {
+		head, err := replies[i].Text()
+		if err == nil {
+			carried = true
 			a.publication.added(a, head)
+		} else if refused(err) {
+			a.publication.lose()
 		}
 		r.again(a.publication)
 	}
-	return err
+	return carried
+}
+
+// refused tells that Redis was there and would not: it is asked again after the next
+// checkpoint, so that one stream that it will not take holds up no other.
+func refused(err error) bool {
+	var reply redis.Error
+	return errors.As(err, &reply) && !redis.HasErrorPrefix(err, "NOSCRIPT")
 }
 
 func (r *Relay) add(ctx context.Context, pipe redis.Pipeliner, a addition) *redis.Cmd {

@@ -26,10 +26,12 @@ type publication struct {
 	forget int
 	// head is what Redis holds there, as far as we know; empty for nothing.
 	head string
-	// lost is set when that is neither ours nor what we expected. Then nothing is
-	// added until the database has proved that the answer is ours, and holds
-	// all that Redis may have forgotten.
-	lost   bool
+	// lost is set when that is neither ours nor what we expected, and when Redis
+	// refuses events: to the number of events there were then. Nothing is added
+	// until a checkpoint holds more. That one was begun later, so it proves that
+	// the answer is still ours, and it has all that Redis may have forgotten. One
+	// that was begun before may have been overtaken by a seizure.
+	lost   int
 	queued bool // in relay.dirty, or being added
 	ended  bool
 }
@@ -48,8 +50,8 @@ func (p *publication) Append(events ...chat.Event) {
 // Saved implements chat.Publication.
 func (p *publication) Saved(n int) {
 	p.mu.Lock()
-	if n >= p.kept {
-		p.lost = false
+	if n > p.lost {
+		p.lost = 0
 	}
 	p.forget, p.saved = p.saved, max(p.saved, n)
 	p.show(n)
@@ -62,7 +64,7 @@ func (p *publication) Saved(n int) {
 
 // due tells whether the publication must be queued, and notes that it is.
 func (p *publication) due() bool {
-	if len(p.pending) == 0 || p.queued || p.lost || p.ended {
+	if len(p.pending) == 0 || p.queued || p.lost > 0 || p.ended {
 		return false
 	}
 	p.queued = true
@@ -84,9 +86,8 @@ func (p *publication) Seal(terminal chat.Event) {
 	p.mu.Lock()
 	_ = p.log.Seal(append(p.pending, terminal)...)
 	p.ended, p.pending = true, nil
-	last := p.log.Len()
 	p.mu.Unlock()
-	p.relay.call(closed(p.id, last))
+	p.relay.call(closed(p.id, ""))
 }
 
 // Break implements chat.Publication.
@@ -113,7 +114,7 @@ type addition struct {
 func (p *publication) next() (addition, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.pending) == 0 || p.lost || p.ended {
+	if len(p.pending) == 0 || p.lost > 0 || p.ended {
 		p.queued = false
 		return addition{}, false
 	}
@@ -133,15 +134,29 @@ func (p *publication) next() (addition, bool) {
 func (p *publication) added(a addition, reply string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.ended {
+		return
+	}
 	p.head = reply
-	if kept, ours := p.ours(reply); ours {
-		p.kept = max(p.kept, kept)
+	// A smaller number of ours is a Redis that fell back to an older state.
+	if kept, ours := p.ours(reply); ours && kept >= p.kept {
+		p.kept = kept
 		p.show(kept)
 		return
 	}
-	p.lost = true
+	p.lost = p.made()
 	p.relay.log.Warn("the relay has lost a stream", "message", p.id, "taken", reply != "", "event", a.last)
 }
+
+// lose notes that Redis refuses what the publication adds.
+func (p *publication) lose() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lost = p.made()
+}
+
+// made is the number of the newest event.
+func (p *publication) made() int { return p.log.Len() + len(p.pending) }
 
 // ours reads the number of the last event from a head of our own.
 func (p *publication) ours(head string) (last int, ours bool) {

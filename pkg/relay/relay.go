@@ -39,6 +39,10 @@ const (
 	maxEntry = 64 << 10
 	// ttl is how long Redis keeps a stream that nothing is added to.
 	ttl = 10 * time.Minute
+	// maxCalls bounds the calls that wait while Redis is away.
+	maxCalls = 10_000
+	// batchTimeout bounds one round trip.
+	batchTimeout = 5 * time.Second
 	// closedTTL is how long it keeps the end of one that is closed.
 	closedTTL = time.Minute
 	// firstPause and lastPause bound the wait before Redis is tried again.
@@ -117,10 +121,12 @@ func (r *Relay) enqueue(p *publication) {
 	signal(r.work)
 }
 
-// call adds a call to the next batch.
+// call adds a call to the next batch, or drops it when there are too many.
 func (r *Relay) call(c call) {
 	r.mu.Lock()
-	r.calls = append(r.calls, c)
+	if len(r.calls) < maxCalls {
+		r.calls = append(r.calls, c)
+	}
 	r.mu.Unlock()
 	signal(r.work)
 }

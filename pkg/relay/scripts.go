@@ -17,23 +17,27 @@ redis.call('PUBLISH', ARGV[7], '')
 return ARGV[2]
 `)
 
-// seize takes the head away, if there is one, and replies with the entries behind
-// an event.
+// seize takes the head away and keeps its number, if it is known. Then it replies
+// with that and with the entries behind an event. A head that is not there is taken
+// too, for somebody may be about to add the first event.
 //
 //nolint:gochecknoglobals // a constant, with its hash
 var seize = redis.NewScript(`
-if redis.call('EXISTS', KEYS[1]) == 0 then return false end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-return redis.call('XRANGE', KEYS[2], ARGV[3], '+')
+local last = string.match(redis.call('GET', KEYS[1]) or '', '%.(%d+)$')
+redis.call('SET', KEYS[1], ARGV[1] .. (last or ''), 'PX', ARGV[2])
+if not last then return false end
+return {last, redis.call('XRANGE', KEYS[2], ARGV[3], '+')}
 `)
 
-// end leaves nothing of a stream but the mark of its end, for those who are behind.
+// end leaves nothing of a stream but the mark of its end, for all who follow it, and
+// a head that keeps others out, if one is given.
 //
 //nolint:gochecknoglobals // a constant, with its hash
 var end = redis.NewScript(`
-redis.call('DEL', KEYS[1])
-redis.pcall('XADD', KEYS[2], 'NOMKSTREAM', 'MAXLEN', 1, ARGV[1], 'end', '')
-redis.call('PEXPIRE', KEYS[2], ARGV[2])
-redis.call('PUBLISH', ARGV[3], '')
+redis.call('DEL', KEYS[1], KEYS[2])
+if ARGV[1] ~= '' then redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) end
+redis.call('XADD', KEYS[2], '18446744073709551615-0', 'end', '')
+redis.call('PEXPIRE', KEYS[2], ARGV[3])
+redis.call('PUBLISH', ARGV[4], '')
 return ''
 `)

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"strconv"
@@ -36,20 +37,39 @@ func (r *Relay) Tail(ctx context.Context, messageID string, after int) (chat.Tai
 
 // Seize takes the stream away from whoever may add to it.
 func (r *Relay) Seize(ctx context.Context, messageID string, after int) (chat.Tail, error) {
-	found, err := seize.Run(ctx, r.client, keys(messageID), "seized by "+r.token, ttl.Milliseconds(), behind(after)).Slice()
+	found, err := seize.Run(ctx, r.client, keys(messageID), newFence(), ttl.Milliseconds(), behind(after)).Slice()
 	if errors.Is(err, redis.Nil) {
 		return chat.Tail{}, nil // nothing is known of it
 	}
 	if err != nil {
 		return chat.Tail{}, fmt.Errorf("relay: seize a stream: %w", err)
 	}
+	const parts = 2
+	if len(found) != parts {
+		return chat.Tail{}, errEntry
+	}
+	number, _ := found[0].(string)
+	last, err := strconv.Atoi(number)
+	if err != nil {
+		return chat.Tail{}, errEntry
+	}
+	entries, _ := found[1].([]any)
 	tail := chat.Tail{Whole: true}
-	return tail, extend(&tail, after, messages(found))
+	if err := extend(&tail, after, messages(entries)); err != nil {
+		return chat.Tail{}, err
+	}
+	// Redis may have dropped the events and kept the head.
+	tail.Whole = tail.Whole && after+len(tail.Events) >= last
+	return tail, nil
 }
 
+// newFence begins a head that nobody expects: not even a process that met an earlier
+// one and has proved since that the answer is its own.
+func newFence() string { return "seized." + rand.Text() + "." }
+
 // Closed tells those who follow the stream that the answer's row is final.
-func (r *Relay) Closed(_ context.Context, messageID string, last int) {
-	r.call(closed(messageID, last))
+func (r *Relay) Closed(_ context.Context, messageID string) {
+	r.call(closed(messageID, newFence()))
 }
 
 // behind is where the entries begin that hold anything after an event.
