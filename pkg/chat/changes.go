@@ -4,10 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"strconv"
-	"sync"
 	"time"
-
-	"dreamchat/pkg/problem"
 )
 
 // ChangeStore keeps the feeds of accounts. Changes are written with what they
@@ -25,8 +22,6 @@ type ChangeStore interface {
 }
 
 const (
-	// maxFeedReaders bounds the readers of one account here.
-	maxFeedReaders = 100
 	// changeBatch bounds what one read returns.
 	changeBatch = 100
 	pruneEvery  = time.Minute
@@ -43,16 +38,16 @@ type Changes struct {
 	// Retention is how long a change is kept.
 	Retention time.Duration
 
-	mu      sync.Mutex
-	readers map[string]int // by account
+	readers readers // by account
 }
 
 // Follow finds where a reader goes on in the feed of its account. The cursor is
 // the number of the last change that it has, or empty. The caller closes the
-// reader. More readers than an account may have here are problem.TooMany.
+// reader. More than MaxFeedReaders of one account are problem.TooMany.
 func (c *Changes) Follow(ctx context.Context, userID, cursor string) (*ChangeReader, error) {
-	if !c.enter(userID) {
-		return nil, problem.TooMany.New("Too many readers follow the changes of this account.")
+	leave, err := c.readers.enter(userID, MaxFeedReaders)
+	if err != nil {
+		return nil, err
 	}
 	reader := &ChangeReader{
 		store:  c.Store,
@@ -60,36 +55,15 @@ func (c *Changes) Follow(ctx context.Context, userID, cursor string) (*ChangeRea
 		// Before the look at what is there: what comes after that rings.
 		bell: c.Bells.Listen(feedTopic(userID)),
 	}
-	reader.leave = sync.OnceFunc(func() {
+	reader.leave = func() {
 		reader.bell.Close()
-		c.exit(userID)
-	})
+		leave()
+	}
 	if err := reader.seek(ctx, cursor); err != nil {
 		reader.Close()
 		return nil, err
 	}
 	return reader, nil
-}
-
-func (c *Changes) enter(userID string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.readers == nil {
-		c.readers = make(map[string]int)
-	}
-	if c.readers[userID] >= maxFeedReaders {
-		return false
-	}
-	c.readers[userID]++
-	return true
-}
-
-func (c *Changes) exit(userID string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.readers[userID]--; c.readers[userID] == 0 {
-		delete(c.readers, userID)
-	}
 }
 
 // Run deletes changes that are older than Retention until ctx is done.

@@ -56,13 +56,14 @@ func (g *Generations) Follow(ctx context.Context, userID, messageID, cursor stri
 	if err != nil {
 		return nil, err
 	}
-	if err := g.readers.enter(messageID); err != nil {
+	stand, err := g.readers.enter(messageID, MaxReaders)
+	if err != nil {
 		feed.leave()
 		return nil, err
 	}
 	leave := feed.leave
 	feed.leave = sync.OnceFunc(func() {
-		g.readers.leave(messageID)
+		stand()
 		leave()
 	})
 	feed.seek(cursor)
