@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"dreamchat/pkg/chat"
@@ -38,11 +39,13 @@ func TestWhatAKilledProcessLeftBehind(t *testing.T) {
 		}
 
 		again := user.follow(messageID, "1.2")
-		if got := again.next(); got.Name != "stream_reset" || got.Data.Reason != chat.ResetAttempt || got.ID != "" {
-			t.Errorf("a reader with an old cursor gets %+v", got)
-		}
-		if got := again.next(); got.Name != "message_ack" || got.ID != "2.1" {
-			t.Errorf("and then %+v", got)
+		if strings.HasPrefix(at.database, "sqlite:") { // where nobody knows what else was sent
+			if got := again.next(); got.Name != "stream_reset" || got.Data.Reason != chat.ResetAttempt || got.ID != "" {
+				t.Errorf("a reader with an old cursor gets %+v", got)
+			}
+			if got := again.next(); got.Name != "message_ack" || got.ID != "2.1" {
+				t.Errorf("and then %+v", got)
+			}
 		}
 		last := again.until("stream_error")
 		if again.Text != "What is kept" || last.Data.Code != "interrupted" || !last.Data.Retryable {
