@@ -18,21 +18,22 @@ const maxBody = 64 << 20
 
 // Router is a scripted OpenRouter. Each request takes the next script of those
 // queued by Script; without one it asks the function given to Choose, and
-// without that it gives a short answer. The zero Router is ready to serve, at
+// without that it gives a short answer. The server's own requests for titles,
+// known by their limit of 24 tokens, stand apart: they take the scripts queued by
+// ScriptTitle, or get a short title, and are none of Exchanges. The zero Router is ready to serve, at
 // any path that ends in /chat/completions or /models. All methods are safe for
 // concurrent use.
 type Router struct {
 	// URL is what a client takes as its base, set by New.
 	URL string
 
-	mu        sync.Mutex
-	scripts   [][]Step
-	choose    func(*Exchange) []Step
-	exchanges []*Exchange
-	more      chan struct{} // closed when an exchange is added; nil while nobody waits
+	mu      sync.Mutex
+	choose  func(*Exchange) []Step
+	answers queue
+	titles  queue
 }
 
-// Exchange is one request for an answer, as it was received.
+// Exchange is one request, as it was received.
 type Exchange struct {
 	Path   string
 	Header http.Header
@@ -60,7 +61,7 @@ func New(tb testing.TB) *Router {
 func (r *Router) Script(steps ...Step) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.scripts = append(r.scripts, steps)
+	r.answers.scripts = append(r.answers.scripts, steps)
 }
 
 // Choose sets how requests are answered that find no script queued.
@@ -70,33 +71,17 @@ func (r *Router) Choose(script func(*Exchange) []Step) {
 	r.choose = script
 }
 
-// Exchanges returns the requests so far, oldest first.
+// Exchanges returns the requests for answers so far, oldest first.
 func (r *Router) Exchanges() []*Exchange {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Clip(r.exchanges)
+	return slices.Clip(r.answers.exchanges)
 }
 
 // Await returns the nth request, counted from 1, as soon as it has come, or
 // the cause of ctx.
 func (r *Router) Await(ctx context.Context, n int) (*Exchange, error) {
-	for {
-		r.mu.Lock()
-		if len(r.exchanges) >= n {
-			defer r.mu.Unlock()
-			return r.exchanges[n-1], nil
-		}
-		if r.more == nil {
-			r.more = make(chan struct{})
-		}
-		more := r.more
-		r.mu.Unlock()
-		select {
-		case <-more:
-		case <-ctx.Done():
-			return nil, context.Cause(ctx)
-		}
-	}
+	return r.await(ctx, &r.answers, n)
 }
 
 // ServeHTTP implements [http.Handler].
@@ -136,15 +121,15 @@ func (r *Router) complete(w http.ResponseWriter, request *http.Request) {
 func (r *Router) take(exchange *Exchange) []Step {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.exchanges = append(r.exchanges, exchange)
-	if r.more != nil {
-		close(r.more)
-		r.more = nil
+	if asksForTitle(exchange.Body) {
+		if script, queued := r.titles.take(exchange); queued {
+			return script
+		}
+		return []Step{Answer("A scripted title")}
 	}
+	script, queued := r.answers.take(exchange)
 	switch {
-	case len(r.scripts) > 0:
-		script := r.scripts[0]
-		r.scripts = r.scripts[1:]
+	case queued:
 		return script
 	case r.choose != nil:
 		return r.choose(exchange)

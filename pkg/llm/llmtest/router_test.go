@@ -62,6 +62,31 @@ func TestScriptsAreTakenInTurn(t *testing.T) {
 	}
 }
 
+func TestTitlesStandApart(t *testing.T) {
+	t.Parallel()
+	router := llmtest.New(t)
+	router.Script(llmtest.Text("an answer"))
+	router.ScriptTitle(llmtest.Text("a title"))
+	const title = `{"model":"test/model","max_tokens":24}`
+	for _, step := range []struct{ body, want string }{
+		{title, `"content":"a title"`},
+		{title, `"content":"scripted "`},
+		{`{"max_tokens":25}`, `"content":"an answer"`},
+		{`{"max_tokens":25}`, `"content":"Hello "`},
+	} {
+		if got := read(t, post(t, router.URL, step.body)); !strings.Contains(got, step.want) {
+			t.Errorf("%s is answered %s", step.body, got)
+		}
+	}
+	second, err := router.AwaitTitle(t.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all := router.Titles(); len(all) != 2 || all[1] != second || string(second.Body) != title || len(router.Exchanges()) != 2 {
+		t.Errorf("recorded %d titles and %d answers", len(all), len(router.Exchanges()))
+	}
+}
+
 func TestAnswerIsTheDefault(t *testing.T) {
 	t.Parallel()
 	router := llmtest.New(t)
