@@ -40,6 +40,8 @@ func (c *complaints) unreadable(err error) {
 	switch {
 	case parse.Type == reflect.TypeFor[time.Duration]():
 		rule = "must be a time such as 30s"
+	case parse.Type == reflect.TypeFor[bool]():
+		rule = "must be true or false"
 	case parse.Name == "LogLevel":
 		rule = "must be debug, info, warn or error"
 	}

@@ -35,6 +35,7 @@ type settings struct {
 	LLMTimeout    time.Duration `env:"LLM_TIMEOUT" envDefault:"60s"`
 	DefaultModel  string        `env:"DEFAULT_MODEL"`
 	DemoDelay     time.Duration `env:"DEMO_DELAY" envDefault:"25ms"`
+	Titles        bool          `env:"TITLES" envDefault:"true"`
 
 	BodyLimit     int64         `env:"BODY_LIMIT" envDefault:"1048576"`
 	Heartbeat     time.Duration `env:"STREAM_HEARTBEAT" envDefault:"15s"`

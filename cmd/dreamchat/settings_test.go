@@ -14,7 +14,7 @@ func TestEachWrongSettingIsNamedOnce(t *testing.T) {
 		"PORT=abc", "DATABASE_URL=mysql://ada:hush@db/x", "REDIS_URL=redis://:hush@cache:port/0", "SIGNING_KEY=hush",
 		"APP_URL=hush", "OPENROUTER_BASE_URL=ftp://hush", "CORS_ORIGINS=hush,https://hush.example/", "LLM_TIMEOUT=-1",
 		"DEMO_DELAY=-1s", "BODY_LIMIT=hush", "STREAM_HEARTBEAT=0s", "STREAM_WRITE_TIMEOUT=1ms", "SHUTDOWN_GRACE=-1s", "FEED_RETENTION=9m",
-		"LOG_LEVEL=hush", "LOG_FORMAT=hush",
+		"LOG_LEVEL=hush", "LOG_FORMAT=hush", "TITLES=hush",
 	}
 	for _, command := range [][]string{nil, {"migrate", "status"}, {"healthcheck"}} {
 		got := execute(t, t.TempDir(), wrong, command...)

@@ -89,6 +89,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Owner:    set.instance(),
 		Grace:    set.ShutdownGrace,
 		OnFinish: caches.metrics.Finished,
+		Titles:   set.Titles,
 	}
 	changes := &chat.Changes{Store: db, Bells: caches.streams, Log: log, Retention: set.FeedRetention}
 	server := &api.Server{

@@ -93,6 +93,7 @@ func (l *lab) service(upstream *process) (launcher, error) {
 				"OPENROUTER_BASE_URL=" + upstream.base + "/v1",
 				"LLM_TIMEOUT=15m", // a stream that is held open is silent
 				"SHUTDOWN_GRACE=0s",
+				"TITLES=false", // only the streams are measured
 				"LOG_LEVEL=warn",
 			})
 		})

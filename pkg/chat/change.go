@@ -93,6 +93,12 @@ func (c Conversation) Updated() Change {
 	return c.change(ConversationUpdated, &c, c.UpdatedAt)
 }
 
+// Titled is the change of a conversation to what it is now that the server has
+// named it, which is no activity.
+func (c Conversation) Titled(at time.Time) Change {
+	return c.change(ConversationUpdated, &c, at)
+}
+
 // Deleted is the change that the end of a conversation is.
 func (c Conversation) Deleted(at time.Time) Change {
 	return c.change(ConversationDeleted, nil, at)

@@ -6,7 +6,7 @@ import "time"
 type Conversation struct {
 	ID         string `json:"id"`
 	UserID     string `json:"-"`
-	Title      string `json:"title"` // empty until somebody names it
+	Title      string `json:"title"` // empty until a person or the server names it
 	ModelID    string `json:"modelId"`
 	IsPinned   bool   `json:"isPinned"`
 	IsArchived bool   `json:"isArchived"`

@@ -36,11 +36,14 @@ type Generations struct {
 	Grace time.Duration
 	// OnFinish is told of each generation that ended; nil tells nobody.
 	OnFinish func(Outcome)
+	// Titles has conversations without a title named after an answer.
+	Titles bool
 
 	mu       sync.Mutex
 	running  map[string]*generation // by the answer's id
 	draining bool
 	done     sync.WaitGroup
+	titling  titling
 	// inherited is set once what an earlier process left behind is closed.
 	inherited bool
 	watched   watch

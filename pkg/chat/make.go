@@ -54,7 +54,8 @@ func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 	}
 	answer := made.close(err)
 	g.report(ctx, &answer, err)
-	if err := g.save(ctx, made.userID, &answer); err != nil {
+	conversation, err := g.save(ctx, made.userID, &answer)
+	if err != nil {
 		made.stream.Break(err)
 		return
 	}
@@ -62,6 +63,7 @@ func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 	if g.OnFinish != nil {
 		g.OnFinish(made.outcome(&answer))
 	}
+	g.title(ctx, conversation, &answer)
 }
 
 // report logs a failed generation, with its cause but without any text.
@@ -75,34 +77,33 @@ func (g *Generations) report(ctx context.Context, answer *Message, err error) {
 // finished answer is not lost because of that. It gives up when the server must
 // end, when the answer is not ours any more, and when the database is there and
 // refuses it again and again: then the sweep closes what was saved last.
-func (g *Generations) save(ctx context.Context, userID string, answer *Message) error {
+func (g *Generations) save(ctx context.Context, userID string, answer *Message) (Conversation, error) {
 	refused := 0
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
-		err := g.finish(ctx, answer.Attempt, answer)
+		conversation, err := g.finish(ctx, answer.Attempt, answer)
 		switch {
 		case err == nil:
 			g.Notify.Changed(context.WithoutCancel(ctx), userID)
-			return nil
+			return conversation, nil
 		case errors.Is(err, problem.Conflict):
-			return errLost
+			return Conversation{}, errLost
 		case !errors.Is(err, problem.Unavailable) && !errors.Is(err, context.DeadlineExceeded):
 			if refused++; refused == maxRefused {
-				return err
+				return Conversation{}, err
 			}
 		}
 		g.Log.ErrorContext(ctx, "answer not saved yet", "message", answer.ID, "error", err)
 		select {
 		case <-time.After(backoff):
 		case <-g.lastCall():
-			return err
+			return Conversation{}, err
 		}
 	}
 }
 
 // finish stores the answer on a context that outlives a stop.
-func (g *Generations) finish(ctx context.Context, attempt int, answer *Message) error {
+func (g *Generations) finish(ctx context.Context, attempt int, answer *Message) (Conversation, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	_, err := g.Store.FinishAnswer(ctx, attempt, *answer)
-	return err
+	return g.Store.FinishAnswer(ctx, attempt, *answer)
 }

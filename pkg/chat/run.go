@@ -60,6 +60,7 @@ func (g *Generations) drain(ctx context.Context, checkpoints <-chan time.Time) {
 	g.mu.Lock()
 	g.draining = true
 	g.mu.Unlock()
+	g.titling.end()
 	ended := make(chan struct{})
 	go func() {
 		g.done.Wait()

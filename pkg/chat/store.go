@@ -16,6 +16,10 @@ type ConversationStore interface {
 	// UpdateConversation applies the patch, moves UpdatedAt to now and returns
 	// the conversation as it is then.
 	UpdateConversation(ctx context.Context, userID, id string, patch ConversationPatch, now time.Time) (Conversation, error)
+	// TitleConversation names a conversation that has no title; one that has is
+	// problem.Conflict. It moves nothing else, not even UpdatedAt: a title is no
+	// activity.
+	TitleConversation(ctx context.Context, userID, id, title string, now time.Time) (Conversation, error)
 	// DeleteConversation deletes it with everything in it.
 	DeleteConversation(ctx context.Context, userID, id string, now time.Time) error
 	// ForkConversation copies a conversation in one transaction; see Fork for

@@ -24,6 +24,10 @@ func compose(history []wireMessage) composition {
 	chance := rand.New(rand.NewPCG(sum.Sum64(), 0)) //nolint:gosec // to be foreseen is the point
 	c := composer{question: understand(history), chance: chance}
 	made := composition{chance: chance}
+	if wantsTitle(history) {
+		made.text = words(title(history))
+		return made
+	}
 	if c.wantsThought {
 		made.reasoning = words(c.reasoning())
 	}

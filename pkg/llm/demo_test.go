@@ -83,6 +83,24 @@ func TestDemoAnswersWhatItIsAsked(t *testing.T) {
 	}
 }
 
+func TestDemoNamesAConversation(t *testing.T) {
+	t.Parallel()
+	for question, want := range map[string]string{
+		"Why do chat servers stream? Answer with a list.": "Why do chat servers stream",
+		"Please write me a haiku about the **sea**.":      "The sea",
+		"Hello!":    "Hello!",
+		"über Brot": "Über Brot",
+		strings.Repeat("Show me the code of this ", 20):    "The code of this Show me the code of this Show me the code…",
+		"think step by step: what is a list of good code?": "A list of good code",
+	} {
+		request := chatOf(question, chat.TitleInstruction)
+		request.MaxTokens = new(chat.TitleMaxTokens)
+		if got := demo(t, request); got.text != want || got.reasoning != "" || got.finish != chat.FinishStop {
+			t.Errorf("%q is called %q, want %q (%s)", question, got.text, want, got.finish)
+		}
+	}
+}
+
 func TestDemoThinksWhenAsked(t *testing.T) {
 	t.Parallel()
 	for _, said := range []string{"Think about cats", "Why are cats grey? Step by step, please", "REASON about cats"} {

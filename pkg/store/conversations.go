@@ -126,6 +126,39 @@ func patchColumns(patch chat.ConversationPatch, now time.Time) map[string]any {
 	return columns
 }
 
+// TitleConversation names a conversation of the user that has no title; one that
+// has is problem.Conflict. UpdatedAt stays.
+func (s *Store) TitleConversation(
+	ctx context.Context, userID, id, title string, now time.Time,
+) (chat.Conversation, error) {
+	var titled chat.Conversation
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
+		if titled, err = titleConversation(tx, userID, id, title); err != nil {
+			return err
+		}
+		return record(tx, userID, titled.Titled(stamp(now)))
+	})
+	if err != nil {
+		return chat.Conversation{}, failure(ctx, err, "conversation")
+	}
+	return titled, nil
+}
+
+func titleConversation(tx *gorm.DB, userID, id, title string) (chat.Conversation, error) {
+	var titled chat.Conversation
+	// Not Updates, which would put its own time into updated_at.
+	done := tx.Model(&titled).Clauses(clause.Returning{}).
+		Where("id = ? AND user_id = ? AND title = ''", id, userID).
+		UpdateColumns(map[string]any{"title": title, "title_lower": lower(title)})
+	if done.Error != nil || done.RowsAffected > 0 {
+		return titled, done.Error
+	}
+	if _, err := conversation(tx, userID, id); err != nil {
+		return chat.Conversation{}, err
+	}
+	return chat.Conversation{}, problem.Conflict.New("The conversation has a title already.")
+}
+
 // DeleteConversation deletes it with everything in it, also while an answer is
 // being made.
 func (s *Store) DeleteConversation(ctx context.Context, userID, id string, now time.Time) error {

@@ -101,6 +101,34 @@ func TestPatchChangesOnlyWhatItNames(t *testing.T) {
 	})
 }
 
+func TestTitleOfAnUntitledConversation(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		ctx, user := t.Context(), storetest.User(t, s, "ada").ID
+		want := exchange(t, s, conversationOf(t, s, user, "", at(0)), 1).Conversation
+		conversationOf(t, s, user, "", at(0)) // stays as it is
+
+		_, err := s.TitleConversation(ctx, storetest.User(t, s, "eve").ID, want.ID, "Hers", at(5))
+		wantKind(t, err, problem.NotFound)
+		_, err = s.TitleConversation(ctx, user, id.New(), "Nobody's", at(5))
+		wantKind(t, err, problem.NotFound)
+
+		want.Title = "Über Brot"
+		got, err := s.TitleConversation(ctx, user, want.ID, want.Title, at(5))
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, got, want)
+		_, err = s.TitleConversation(ctx, user, want.ID, "Another", at(6))
+		wantKind(t, err, problem.Conflict)
+
+		found, _, err := s.Conversations(ctx, user, chat.ConversationQuery{Search: "üBER", Limit: 9})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantEqual(t, found, []chat.Conversation{want})
+	})
+}
+
 func exchangedConversation(t *testing.T, s *store.Store) chat.Conversation {
 	t.Helper()
 	return exchange(t, s, newConversation(t, s), 1).Conversation

@@ -162,7 +162,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 	notify := chat.Notifier{Lists: lists, Bells: streams}
 	generations := &chat.Generations{
 		Store: s.Store, Messages: s.Store, Talks: s.Store, Models: models, Notify: notify, Streams: streams, Log: log,
-		Owner: s.tb.Name(), Grace: time.Second, OnFinish: counted.Finished,
+		Owner: s.tb.Name(), Grace: time.Second, OnFinish: counted.Finished, Titles: true,
 	}
 	s.Server = &api.Server{
 		Accounts: &auth.Accounts{Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens},

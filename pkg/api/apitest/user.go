@@ -196,10 +196,11 @@ func Decode[T any](r *Reply) T {
 	return into
 }
 
-// Conversation makes a conversation.
+// Conversation makes a conversation. It has a title, so that the server does not
+// change it in the background, in the middle of a test, to give it one.
 func (u *User) Conversation() chat.Conversation {
 	u.service.tb.Helper()
-	return Decode[chat.Conversation](u.Post("/api/v1/conversations", map[string]any{}).Status(http.StatusCreated))
+	return Decode[chat.Conversation](u.Post("/api/v1/conversations", map[string]any{"title": "Named"}).Status(http.StatusCreated))
 }
 
 // Exchange is a question with its answer.

@@ -75,7 +75,7 @@ func TestTitlesStandApart(t *testing.T) {
 		{`{"max_tokens":25}`, `"content":"Hello "`},
 	} {
 		if got := read(t, post(t, router.URL, step.body)); !strings.Contains(got, step.want) {
-			t.Errorf("%s is answered %s", step.body, got)
+			t.Fatalf("%s is answered %s", step.body, got)
 		}
 	}
 	second, err := router.AwaitTitle(t.Context(), 2)
