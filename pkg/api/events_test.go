@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"dreamchat/pkg/api/apitest"
 	"dreamchat/pkg/chat"
@@ -144,7 +145,7 @@ func TestReplayIsMerged(t *testing.T) {
 
 func TestUnusableCursorBeginsAgain(t *testing.T) {
 	t.Parallel()
-	s := apitest.Start(t, apitest.Options{})
+	s := apitest.Start(t, apitest.Options{Silence: time.Minute})
 	end := make(chan struct{})
 	s.Router.Script(llmtest.Answer("Whole text."))
 	s.Router.Script(llmtest.Text("Whole text."), llmtest.Wait(end), llmtest.Finish("stop"))
