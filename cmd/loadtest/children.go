@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 )
 
 // upstream starts the scripted provider.
@@ -18,7 +19,7 @@ func (l *lab) upstream(ctx context.Context, args ...string) (*process, error) {
 
 // target starts one system in front of the provider and shows that it works.
 func (l *lab) target(ctx context.Context, system string, upstream *process) (*target, error) {
-	t := &target{client: l.client, wire: providerWire()}
+	t := &target{name: system, client: l.client, wire: serviceWire()}
 	var err error
 	switch system {
 	case bareHTTP:
@@ -26,26 +27,32 @@ func (l *lab) target(ctx context.Context, system string, upstream *process) (*ta
 	case bareEcho:
 		t.launch, err = l.relay(system, "echo", upstream)
 	case dreamchat:
-		t.wire = serviceWire()
-		t.launch, err = l.service(upstream)
+		t.launch, err = l.service(upstream, "", 1)
+	case withRedis:
+		t.launch, err = l.service(upstream, l.redisURL, 1)
+	case relayed:
+		t.launch, err = l.service(upstream, l.redisURL, 2)
 	}
 	if err == nil {
-		t.process, err = t.launch(ctx)
+		t.processes, err = t.launch(ctx)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if system == dreamchat {
-		t.account, err = register(ctx, t)
-	}
-	if err == nil {
-		err = t.warm(ctx)
-	}
-	if err != nil {
+	if err := l.ready(ctx, t); err != nil {
 		t.terminate()
 		return nil, err
 	}
 	return t, nil
+}
+
+func (l *lab) ready(ctx context.Context, t *target) (err error) {
+	if t.name == bareHTTP || t.name == bareEcho {
+		t.wire = providerWire()
+	} else if t.account, err = register(ctx, t); err != nil {
+		return err
+	}
+	return t.warm(ctx)
 }
 
 // warm asks for some short answers, so that what a process does only once is
@@ -63,41 +70,56 @@ func (t *target) warm(ctx context.Context) error {
 	return nil
 }
 
-type launcher = func(ctx context.Context) (*process, error)
+// launcher starts the processes of a system. Answers are asked of the first and
+// read from the last.
+type launcher = func(ctx context.Context) ([]*process, error)
 
 // relay is this very program.
 func (l *lab) relay(name, kind string, upstream *process) (launcher, error) {
 	self, err := os.Executable()
-	return func(ctx context.Context) (*process, error) {
-		return start(ctx, name, func(host, port string) *exec.Cmd {
+	return func(ctx context.Context) ([]*process, error) {
+		p, err := start(ctx, name, func(host, port string) *exec.Cmd {
 			return l.command(ctx, self, []string{
 				"relay", "--kind=" + kind, "--listen=" + net.JoinHostPort(host, port), "--upstream=" + upstream.base + barePath,
 			}, nil)
 		})
+		return []*process{p}, err
 	}, err
 }
 
-// service has a data folder of its own.
-func (l *lab) service(upstream *process) (launcher, error) {
+// service is so many instances with a data folder of their own.
+func (l *lab) service(upstream *process, redisURL string, instances int) (launcher, error) {
 	home, err := os.MkdirTemp(l.dir, "data-")
-	return func(ctx context.Context) (*process, error) {
-		return start(ctx, dreamchat, func(host, port string) *exec.Cmd {
-			return l.command(ctx, filepath.Join(l.dir, "dreamchat"), []string{"serve"}, []string{
-				"HOST=" + host,
-				"PORT=" + port,
-				"DATA_DIR=" + home,
-				"DATABASE_URL=" + l.databaseURL,
-				"REDIS_URL=" + l.redisURL,
-				"INSTANCE=" + filepath.Base(home),
-				"OPENROUTER_API_KEY=load",
-				"OPENROUTER_BASE_URL=" + upstream.base + "/v1",
-				"LLM_TIMEOUT=15m", // a stream that is held open is silent
-				"SHUTDOWN_GRACE=0s",
-				"TITLES=false", // only the streams are measured
-				"LOG_LEVEL=warn",
-			})
-		})
+	return func(ctx context.Context) (launched []*process, err error) {
+		for i := range instances {
+			p, err := l.instance(ctx, upstream, redisURL, home, i)
+			if err != nil {
+				terminate(launched)
+				return nil, err
+			}
+			launched = append(launched, p)
+		}
+		return launched, nil
 	}, err
+}
+
+func (l *lab) instance(ctx context.Context, upstream *process, redisURL, home string, i int) (*process, error) {
+	return start(ctx, dreamchat, func(host, port string) *exec.Cmd {
+		return l.command(ctx, filepath.Join(l.dir, "dreamchat"), []string{"serve"}, []string{
+			"HOST=" + host,
+			"PORT=" + port,
+			"DATA_DIR=" + home,
+			"DATABASE_URL=" + l.databaseURL,
+			"REDIS_URL=" + redisURL,
+			"INSTANCE=" + filepath.Base(home) + "-" + strconv.Itoa(i),
+			"OPENROUTER_API_KEY=load",
+			"OPENROUTER_BASE_URL=" + upstream.base + "/v1",
+			"LLM_TIMEOUT=15m", // a stream that is held open is silent
+			"SHUTDOWN_GRACE=0s",
+			"TITLES=false", // only the streams are measured
+			"LOG_LEVEL=warn",
+		})
+	})
 }
 
 // all starts every system in front of one provider, which takes these

@@ -124,11 +124,12 @@ func appendSamples(samples []sample, text []byte, now int64) ([]sample, error) {
 }
 
 // overlap takes the delays, in milliseconds, of the chunks that were sent while
-// all streams were open.
+// all streams were open. A stream is open when its first chunk has come: one that
+// is read elsewhere begins with what was sent before its reader was there.
 func overlap(streams [][]sample) ([]float64, error) {
 	from, to := int64(0), int64(math.MaxInt64)
 	for _, samples := range streams {
-		from = max(from, samples[0].sent)
+		from = max(from, samples[0].sent+samples[0].delay)
 		to = min(to, samples[len(samples)-1].sent)
 	}
 	var delays []float64

@@ -19,10 +19,11 @@ func TestStampsOfChunksInOneText(t *testing.T) {
 func TestOnlyChunksCountThatWereSentWhileAllStreamsWereOpen(t *testing.T) {
 	const ms = 1_000_000
 	found, err := overlap([][]sample{
-		{{10, 1 * ms}, {20, 2 * ms}, {30, 3 * ms}},
-		{{20, 4 * ms}, {30, 5 * ms}, {40, 6 * ms}},
+		{{10 * ms, 1 * ms}, {20 * ms, 2 * ms}, {30 * ms, 3 * ms}, {40 * ms, 4 * ms}},
+		{{10 * ms, 9 * ms}, {20 * ms, 5 * ms}, {30 * ms, 6 * ms}, {40 * ms, 7 * ms}, {50 * ms, 8 * ms}},
+		{{12 * ms, 9 * ms}, {30 * ms, 9 * ms}, {40 * ms, 9 * ms}},
 	})
-	if want := []float64{2, 3, 4, 5}; err != nil || !slices.Equal(found, want) {
+	if want := []float64{3, 4, 6, 7, 9, 9}; err != nil || !slices.Equal(found, want) {
 		t.Errorf("got %v, %v; want %v", found, err, want)
 	}
 	if found, err := overlap([][]sample{{{10, 1}, {20, 1}}, {{30, 1}}}); err == nil {

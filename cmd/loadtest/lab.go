@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
+
+	"dreamchat/pkg/servertest"
 )
 
 // lab is what all sections share.
@@ -68,11 +71,15 @@ func (l *lab) fitLimits() error {
 	return nil
 }
 
-func (l *lab) measure(ctx context.Context) ([]*row, error) {
+func (l *lab) measure(ctx context.Context) (rows []*row, err error) {
 	if err := l.build(ctx); err != nil {
 		return nil, err
 	}
-	var rows []*row
+	stop, err := l.serve()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
 	for _, section := range []func(context.Context) ([]*row, error){l.delay, l.throughput, l.memory} {
 		measured, err := section(ctx)
 		if err != nil {
@@ -87,18 +94,31 @@ func (l *lab) print(out io.Writer, rows []*row) error {
 	if err := printTable(out, rows); err != nil {
 		return err
 	}
-	database := "SQLite, inside its process"
-	if l.databaseURL != "" {
-		database = "a server of its own"
-	}
 	_, err := fmt.Fprintf(out, `
-Medians of %d runs, the systems taking turns. "Times" is how many times worse dreamchat is:
-below 1 it is better. Unlike the relays it also stores every question and answer, and saves running answers every
-second. That is counted in; the longer an answer, the less it weighs. The database is %s.
+Medians of %d runs, the systems taking turns. In parentheses: how many times worse than bare net/http; below 1 it is
+better. Unlike the bare relays, dreamchat stores every question and answer in PostgreSQL, and saves running answers every
+second. That is counted in; the longer an answer, the less it weighs. With Redis it shows a chunk, to readers of the same
+instance too, once Redis holds it: that is what a crash cannot take back. Through the relay, two instances share
+PostgreSQL and Redis: one makes the answers, which are read from the other.
 A chunk has %d bytes of text, %d where its delay is measured. The delay is that of the chunks sent while all streams
-were open. CPU time and memory are those of the relay's process alone; of each stream it holds two connections.
-`, l.plan.runs, database, throughputBytes, delayBytes)
+were open. CPU time and memory are those of the relay's process, or of both instances, without PostgreSQL and Redis; of
+each stream they hold two connections.
+`, l.plan.runs, throughputBytes, delayBytes)
 	return err
+}
+
+// serve starts the servers that are not given. The caller stops them.
+func (l *lab) serve() (stop func() error, err error) {
+	if l.databaseURL != "" && l.redisURL != "" {
+		return func() error { return nil }, nil
+	}
+	servers, err := servertest.Start()
+	if err != nil {
+		return nil, err
+	}
+	l.databaseURL = cmp.Or(l.databaseURL, servers.DatabaseURL)
+	l.redisURL = cmp.Or(l.redisURL, servers.RedisURL)
+	return servers.Stop, nil
 }
 
 // newTransport is a client's that costs little beside what it measures.

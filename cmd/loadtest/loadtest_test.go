@@ -11,19 +11,24 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"dreamchat/pkg/servertest"
 )
 
 func TestEverySectionFillsItsRows(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Log("only the delay is measured: there is no /proc")
 	}
+	databaseURL, redisURL := servertest.Postgres(t), servertest.Redis(t)
 	home := t.TempDir()
 	t.Setenv("TMPDIR", home)
 	l := &lab{
+		databaseURL: databaseURL,
+		redisURL:    redisURL,
 		plan: plan{
 			runs:       1,
 			delay:      []delayCase{{streams: 3, chunks: 20, pace: 20 * time.Millisecond}},
-			throughput: []throughputCase{{concurrency: 2, answers: 4, chunks: 50}},
+			throughput: []throughputCase{{concurrency: 2, answers: 8, chunks: 50}},
 			memory:     []int{4},
 		},
 		buildFlags: []string{raceFlag},
@@ -37,8 +42,8 @@ func TestEverySectionFillsItsRows(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	want := 2 * (len(l.plan.delay) + len(l.plan.throughput) + len(l.plan.memory))
-	filled := regexp.MustCompile(`(?m)^\| (delay|saturated|memory|the same)[^|]*\| -?[0-9].* \|$`)
+	want := 2*len(l.plan.delay) + 5*len(l.plan.throughput) + 3*len(l.plan.memory)
+	filled := regexp.MustCompile(`(?m)^\| [A-Za-z][^|]*\|.*\| -?[0-9][^|]* \|$`)
 	if found := filled.FindAllString(out.String(), -1); len(found) != want {
 		t.Errorf("%d rows are filled, want %d:\n%s", len(found), want, out.String())
 	}

@@ -1,6 +1,8 @@
 // Command loadtest measures the service beside two bare relays that keep
 // nothing: what it adds to the delay of a chunk, how many chunks it relays and
-// at what cost, and what an open stream takes of memory.
+// at what cost, and what an open stream takes of memory. It measures one instance
+// without Redis, one with it, and two that share a Redis, through which the answers
+// that one makes are read from the other.
 package main
 
 import (
@@ -15,22 +17,23 @@ import (
 )
 
 const description = `Measures dreamchat beside two relays that keep nothing: bare net/http, which copies bytes,
-and bare Echo, which scans lines and writes those of one read at once.
+and bare Echo, which scans lines and writes those of one read at once. Dreamchat is measured as one instance without
+Redis, as one with it, and as two of which one makes the answers and the other is read.
 
 It builds dreamchat and fakerouter, starts each on 127.0.0.1 as a process of its own, plays the clients itself,
 and prints a table in Markdown: of each system the median of the runs, which take turns, and how many times worse
-than each relay dreamchat is. Every answer is counted: a lost chunk fails the run.
+than bare net/http it is. Every answer is counted: a lost chunk fails the run.
 
 CPU and memory are read from /proc, so these sections need Linux. Leave the machine alone meanwhile.
-The whole takes about twelve minutes on two cores, --quick at most one and a half.`
+The whole takes about twenty minutes on two cores, --quick about two and a half.`
 
 type options struct {
 	Quick         bool          `help:"Measure less, once. The figures are rough."`
 	Runs          int           `help:"Runs that each median is of (default: 5; 1 if quick). Over 5,000 streams are opened three times at most."`
 	MemoryStreams []int         `help:"Streams to hold open for the memory section (default: 1000,10000; 1000 if quick)." placeholder:"N,..."`
-	Timeout       time.Duration `help:"When to give up." default:"15m"`
-	DatabaseURL   string        `help:"DATABASE_URL of dreamchat. What is measured stays in that database. Default: SQLite in a temporary folder." env:"LOADTEST_DATABASE_URL" placeholder:"URL"`
-	RedisURL      string        `help:"REDIS_URL of dreamchat. Default: cache in the process." env:"LOADTEST_REDIS_URL" placeholder:"URL"`
+	Timeout       time.Duration `help:"When to give up." default:"45m"`
+	DatabaseURL   string        `help:"DATABASE_URL of dreamchat. What is measured stays in that database. Default: a private PostgreSQL, without durability." env:"LOADTEST_DATABASE_URL" placeholder:"URL"`
+	RedisURL      string        `help:"REDIS_URL of dreamchat. Default: a private Redis, without durability." env:"LOADTEST_REDIS_URL" placeholder:"URL"`
 }
 
 type cli struct {

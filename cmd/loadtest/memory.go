@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -18,66 +20,72 @@ const (
 func (l *lab) memory(ctx context.Context) ([]*row, error) {
 	var rows []*row
 	for _, n := range l.plan.memory {
-		opened := newRow(false, "memory at %s open and silent: KiB each, at once", thousands(n))
-		settled := newRow(false, "the same, settled")
-		rows = append(rows, opened, settled)
+		of := memoryRows{
+			opened:  newRow(false, "memory at %s open and silent: KiB each, at once", thousands(n)),
+			settled: newRow(false, "the same, settled"),
+			reader:  newRow(false, "of which on the instance that is read"),
+		}
+		rows = append(rows, of.opened, of.settled, of.reader)
 		for i := range l.plan.runs {
 			for _, system := range systems() {
-				first, later, err := l.holdIn(ctx, system, n)
+				found, err := l.holdIn(ctx, system, n)
 				if err != nil {
 					return nil, err
 				}
-				opened.add(system, first)
-				settled.add(system, later)
-				l.note("run %d of %d, %s: %d streams, %.1f KiB each, settled %.1f KiB", i+1, l.plan.runs, system, n, first, later)
+				of.add(system, found)
+				l.note("run %d of %d, %s: %d streams, %.1f KiB each, settled %.1f KiB", i+1, l.plan.runs, system, n,
+					total(found.opened), total(found.settled))
 			}
 		}
 	}
 	return rows, nil
 }
 
-// holdIn opens streams in processes that have done nothing else, and returns
-// the KiB of each, at once and settled. The provider is new as well, so that
-// its port has no connections of an earlier run.
-func (l *lab) holdIn(ctx context.Context, system string, streams int) (opened, settled float64, err error) {
+type memoryRows struct{ opened, settled, reader *row }
+
+func (rows memoryRows) add(system string, found held) {
+	rows.opened.add(system, total(found.opened))
+	rows.settled.add(system, total(found.settled))
+	if n := len(found.settled); n > 1 {
+		rows.reader.add(system, found.settled[n-1])
+	}
+}
+
+// held is what a stream takes, in KiB, of each process of a system.
+type held struct{ opened, settled []float64 }
+
+// holdIn opens streams in processes that have done nothing else. The provider is
+// new as well, so that its port has no connections of an earlier run.
+func (l *lab) holdIn(ctx context.Context, system string, streams int) (held, error) {
 	upstream, err := l.upstream(ctx)
 	if err != nil {
-		return 0, 0, err
+		return held{}, err
 	}
 	defer upstream.kill()
 	t, err := l.target(ctx, system, upstream)
 	if err != nil {
-		return 0, 0, err
+		return held{}, err
 	}
-	defer func() { l.discard(t) }()
+	defer func() { t.terminate() }() // so that no instance has to close its answers later
 	if err := t.prepare(ctx, streams); err != nil {
-		return 0, 0, err
+		return held{}, err
 	}
 	// What the preparations left in memory would be reused by the streams.
 	if err := t.restart(ctx); err != nil {
-		return 0, 0, err
+		return held{}, err
 	}
 	if err := t.warm(ctx); err != nil {
-		return 0, 0, err
+		return held{}, err
 	}
 	l.client.CloseIdleConnections()
 	return t.hold(ctx, streams)
 }
 
-// discard ends a system whose streams are open. It may leave a database of ours
-// as it is; answers in another one are to be closed.
-func (l *lab) discard(t *target) {
-	if l.databaseURL == "" {
-		t.kill()
-	}
-	t.terminate()
-}
-
 // hold opens streams and measures them.
-func (t *target) hold(ctx context.Context, streams int) (opened, settled float64, err error) {
-	before, err := residentBytes(t.pid())
+func (t *target) hold(ctx context.Context, streams int) (held, error) {
+	before, err := t.resident()
 	if err != nil {
-		return 0, 0, err
+		return held{}, err
 	}
 	bodies, err := t.openAll(ctx, streams)
 	defer func() {
@@ -88,25 +96,52 @@ func (t *target) hold(ctx context.Context, streams int) (opened, settled float64
 		}
 	}()
 	if err != nil {
-		return 0, 0, err
+		return held{}, err
 	}
-	first, err := residentBytes(t.pid())
+	first, err := t.resident()
 	if err != nil {
-		return 0, 0, err
+		return held{}, err
 	}
-	later, err := settle(ctx, t.pid(), first)
+	later, err := t.settle(ctx, first)
 	if err != nil {
-		return 0, 0, err
+		return held{}, err
 	}
-	files, err := openFiles(t.pid())
-	if err != nil {
-		return 0, 0, err
+	each := func(rss []float64) []float64 {
+		for i := range rss {
+			rss[i] = (rss[i] - before[i]) / 1024 / float64(streams)
+		}
+		return rss
 	}
-	if files < 2*streams {
-		return 0, 0, t.failed(fmt.Errorf("%d files are open, want two for each of %d streams", files, streams))
+	return held{opened: each(first), settled: each(later)}, t.failed(t.holds(streams))
+}
+
+// holds checks that the streams are open, towards the reader and the provider.
+func (t *target) holds(streams int) error {
+	open := 0
+	for _, p := range t.processes {
+		files, err := openFiles(p.pid())
+		if err != nil {
+			return err
+		}
+		open += files
 	}
-	each := func(rss int64) float64 { return float64(rss-before) / 1024 / float64(streams) }
-	return each(first), each(later), nil
+	if open < 2*streams {
+		return fmt.Errorf("%d files are open, want two for each of %d streams", open, streams)
+	}
+	return nil
+}
+
+// resident is what each process occupies, in bytes.
+func (t *target) resident() ([]float64, error) {
+	var all []float64
+	for _, p := range t.processes {
+		rss, err := residentBytes(p.pid())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, float64(rss))
+	}
+	return all, nil
 }
 
 // openAll opens streams until the first chunk of each is here. The provider
@@ -132,21 +167,21 @@ func (t *target) openAll(ctx context.Context, streams int) ([]io.ReadCloser, err
 	return bodies, group.Wait()
 }
 
-// settle waits until the memory of a process stays about the same, for a while
-// at most, and returns it.
-func settle(ctx context.Context, pid int, rss int64) (int64, error) {
+// settle waits until the memory stays about the same, for a while at most, and
+// returns it.
+func (t *target) settle(ctx context.Context, rss []float64) ([]float64, error) {
 	poll, most := time.NewTicker(settlePoll), time.After(settleMost)
 	defer poll.Stop()
 	for {
 		select {
 		case <-poll.C:
 		case <-most:
-			return rss, nil
+			return slices.Clone(rss), nil
 		case <-ctx.Done():
-			return 0, context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
-		now, err := residentBytes(pid)
-		if err != nil || max(now, rss)-min(now, rss) < rss/200 {
+		now, err := t.resident()
+		if err != nil || math.Abs(total(now)-total(rss)) < total(rss)/200 {
 			return now, err
 		}
 		rss = now

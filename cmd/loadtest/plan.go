@@ -88,7 +88,7 @@ func (p plan) check() error {
 const otherFiles = 100
 
 // files is how many files one process must be able to have open: of each
-// stream a relay holds the reader's connection and the provider's.
+// stream a bare relay holds the reader's connection and the provider's.
 func (p plan) files() int {
 	most := 0
 	for _, n := range p.memory {

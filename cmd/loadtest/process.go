@@ -101,6 +101,12 @@ func (p *process) terminate() {
 	}
 }
 
+func terminate(processes []*process) {
+	for _, p := range processes {
+		p.terminate()
+	}
+}
+
 // explain adds what the process said last.
 func (p *process) explain(err error) error {
 	if said := p.said.String(); err != nil && said != "" {

@@ -5,6 +5,14 @@ import (
 	"slices"
 )
 
+func total(values []float64) float64 {
+	sum := 0.0
+	for _, value := range values {
+		sum += value
+	}
+	return sum
+}
+
 // percentile is the smallest value that at least p percent of the values do
 // not exceed (nearest rank). It is NaN without values and sorts them in place.
 func percentile(values []float64, p float64) float64 {

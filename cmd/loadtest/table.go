@@ -12,11 +12,16 @@ const (
 	bareHTTP  = "bare net/http"
 	bareEcho  = "bare Echo"
 	dreamchat = "dreamchat"
+	// withRedis shows a chunk once Redis holds it.
+	withRedis = "dreamchat with Redis"
+	// relayed is two instances: one makes the answer, another is read.
+	relayed = "through the relay"
 )
 
-func systems() []string { return []string{bareHTTP, bareEcho, dreamchat} }
+func systems() []string { return []string{bareHTTP, bareEcho, dreamchat, withRedis, relayed} }
 
-// row is one measure: of each system a value per run.
+// row is one measure: of each system a value per run, or none where there is
+// nothing to measure.
 type row struct {
 	name   string
 	more   bool // more is better
@@ -31,30 +36,39 @@ func (r *row) add(system string, value float64) {
 	r.values[system] = append(r.values[system], value)
 }
 
-// times is how many times worse we are than another system; NaN if that cannot
-// be told.
-func (r *row) times(other string) float64 {
-	ours, theirs := median(r.values[dreamchat]), median(r.values[other])
+// times is how many times worse a system is than the floor, which is bare
+// net/http; NaN if that cannot be told.
+func (r *row) times(system string) float64 {
+	ours, floor := median(r.values[system]), median(r.values[bareHTTP])
 	if r.more {
-		ours, theirs = theirs, ours
+		ours, floor = floor, ours
 	}
-	if !(ours > 0) || !(theirs > 0) {
+	if !(ours > 0) || !(floor > 0) {
 		return math.NaN()
 	}
-	return ours / theirs
+	return ours / floor
+}
+
+// cell is the median of a system, and how many times worse than the floor it is.
+func (r *row) cell(system string) string {
+	value := number(median(r.values[system]))
+	if times := r.times(system); system != bareHTTP && !math.IsNaN(times) {
+		value += " (" + number(times) + ")"
+	}
+	return value
 }
 
 // printTable writes the rows as a table in Markdown.
 func printTable(out io.Writer, rows []*row) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "| | %s | times Echo | times net/http |\n", strings.Join(systems(), " | "))
-	text.WriteString("|---|" + strings.Repeat("---:|", len(systems())+2) + "\n")
+	fmt.Fprintf(&text, "| | %s |\n", strings.Join(systems(), " | "))
+	text.WriteString("|---|" + strings.Repeat("---:|", len(systems())) + "\n")
 	for _, r := range rows {
 		text.WriteString("| " + r.name)
 		for _, system := range systems() {
-			text.WriteString(" | " + number(median(r.values[system])))
+			text.WriteString(" | " + r.cell(system))
 		}
-		fmt.Fprintf(&text, " | %s | %s |\n", number(r.times(bareEcho)), number(r.times(bareHTTP)))
+		text.WriteString(" |\n")
 	}
 	_, err := io.WriteString(out, text.String())
 	return err

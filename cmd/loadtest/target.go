@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -27,19 +28,25 @@ func (a ask) String() string {
 
 // target is a system under load.
 type target struct {
-	*process
-	launch  func(ctx context.Context) (*process, error)
-	client  *http.Client
-	wire    wire
-	account *account // nil for a bare relay, which asks nobody's name
+	name      string
+	processes []*process
+	launch    launcher
+	client    *http.Client
+	wire      wire
+	account   *account // nil for a bare relay, which asks nobody's name
 }
 
-// restart puts a new process in the place of the old one.
+func (t *target) maker() *process  { return t.processes[0] }
+func (t *target) reader() *process { return t.processes[len(t.processes)-1] }
+
+// restart puts new processes in the place of the old ones.
 func (t *target) restart(ctx context.Context) (err error) {
 	t.terminate()
-	t.process, err = t.launch(ctx)
+	t.processes, err = t.launch(ctx)
 	return err
 }
+
+func (t *target) terminate() { terminate(t.processes) }
 
 // prepare makes room for that many more answers.
 func (t *target) prepare(ctx context.Context, answers int) error {
@@ -78,27 +85,53 @@ func (t *target) open(ctx context.Context, asked ask) (*http.Response, error) {
 		body = map[string]string{"content": asked.String()}
 	}
 	response, err := t.post(ctx, path, token, body)
+	if err == nil && t.maker() != t.reader() {
+		response, err = t.follow(ctx, response)
+	}
 	if err != nil {
 		return nil, t.failed(err)
 	}
 	if kind := response.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/event-stream") {
 		_ = response.Body.Close()
-		return nil, t.failed(fmt.Errorf("POST %s answers with %q and no stream", path, kind))
+		return nil, t.failed(fmt.Errorf("POST %s is answered with %q and no stream", path, kind))
 	}
 	return response, nil
 }
 
-// post sends JSON. An answer that is no success is an error.
+// follow reads elsewhere the answer that was ordered.
+func (t *target) follow(ctx context.Context, ordered *http.Response) (*http.Response, error) {
+	_, err := io.Copy(io.Discard, ordered.Body) // so that the connection is used again
+	if err := errors.Join(err, ordered.Body.Close()); err != nil {
+		return nil, err
+	}
+	url := t.reader().base + ordered.Header.Get("Location")
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	return t.do(request, t.account.token)
+}
+
+// post sends JSON to the instance that makes answers. If they are read elsewhere
+// it does not wait for them.
 func (t *target) post(ctx context.Context, path, token string, body any) (*http.Response, error) {
 	text, err := json.Marshal(body)
 	if err != nil {
 		return nil, err
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.base+path, bytes.NewReader(text))
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, t.maker().base+path, bytes.NewReader(text))
 	if err != nil {
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
+	if t.maker() != t.reader() {
+		request.Header.Set("Prefer", "respond-async")
+	}
+	return t.do(request, token)
+}
+
+// do sends a request. An answer that is no success is an error.
+func (t *target) do(request *http.Request, token string) (*http.Response, error) {
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -111,15 +144,19 @@ func (t *target) post(ctx context.Context, path, token string, body any) (*http.
 	}
 	defer func() { _ = response.Body.Close() }()
 	said, _ := io.ReadAll(io.LimitReader(response.Body, 512)) // as much as came
-	return nil, fmt.Errorf("POST %s: %s: %s", path, response.Status, said)
+	return nil, fmt.Errorf("%s %s: %s: %s", request.Method, request.URL.Path, response.Status, said)
 }
 
-// failed names the system that an error is of.
+// failed names the system that an error is of, and adds what its processes said.
 func (t *target) failed(err error) error {
 	if err == nil {
 		return nil
 	}
-	return t.explain(fmt.Errorf("%s: %w", t.name, err))
+	err = fmt.Errorf("%s: %w", t.name, err)
+	for _, p := range t.processes {
+		err = p.explain(err)
+	}
+	return err
 }
 
 // everything is a reader that wants the whole answer.

@@ -47,15 +47,27 @@ type RedisServer struct {
 // StartRedis starts a private server, which ends with the test.
 func StartRedis(tb testing.TB) *RedisServer {
 	tb.Helper()
-	path, err := binary("redis-server", "redis-server")
+	s, err := newRedis(tb.TempDir())
 	must(tb, err, "Redis")
-	port, err := freePort()
-	must(tb, err, "find a free port")
-	s := &RedisServer{tb: tb, binary: path, folder: tb.TempDir(), port: port, password: rand.Text()}
-	s.URL = (&url.URL{Scheme: "redis", User: url.UserPassword("", s.password), Host: loopback(s.port), Path: "/0"}).String()
+	s.tb = tb
 	tb.Cleanup(s.Stop)
 	s.Start()
 	return s
+}
+
+// newRedis is a server that is not running yet, with its files in a folder.
+func newRedis(folder string) (*RedisServer, error) {
+	path, err := binary("redis-server", "redis-server")
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	s := &RedisServer{binary: path, folder: folder, port: port, password: rand.Text()}
+	s.URL = (&url.URL{Scheme: "redis", User: url.UserPassword("", s.password), Host: loopback(s.port), Path: "/0"}).String()
+	return s, nil
 }
 
 // Start runs the server, empty, on the address it had before. It returns when
@@ -64,15 +76,18 @@ func (s *RedisServer) Start() {
 	s.tb.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.running != nil {
-		return
+	if s.running == nil {
+		must(s.tb, s.start(), "start Redis")
 	}
+}
+
+func (s *RedisServer) start() (err error) {
 	command := exec.Command(s.binary, "--bind", "127.0.0.1", "--port", strconv.Itoa(s.port),
 		"--requirepass", s.password, "--save", "", "--appendonly", "no", "--dir", s.folder)
-	var err error
-	s.running, err = launch(command, syscall.SIGTERM, s.folder)
-	must(s.tb, err, "start Redis")
-	must(s.tb, await(s.folder, s.ping), "start Redis")
+	if s.running, err = launch(command, syscall.SIGTERM, s.folder); err != nil {
+		return err
+	}
+	return await(s.folder, s.ping)
 }
 
 // Stop ends the server. Its data is gone.

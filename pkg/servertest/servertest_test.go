@@ -69,6 +69,26 @@ func TestPostgresServerStopsAndStartsAgain(t *testing.T) {
 	}
 }
 
+func TestServersOfAProgramEndWithoutATrace(t *testing.T) {
+	servers, err := servertest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := connect(t, servers.DatabaseURL).Ping(t.Context()); err != nil {
+		t.Errorf("PostgreSQL: %v", err)
+	}
+	redis := client(t, servers.RedisURL)
+	if err := redis.Ping(t.Context()).Err(); err != nil {
+		t.Errorf("Redis: %v", err)
+	}
+	if err := servers.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := redis.Ping(t.Context()).Err(); err == nil {
+		t.Error("Redis answers after its end")
+	}
+}
+
 func client(t *testing.T, url string) *redis.Client {
 	t.Helper()
 	options, err := redis.ParseURL(url)
