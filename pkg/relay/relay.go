@@ -64,6 +64,7 @@ type Relay struct {
 	dirty   []*publication  // have events to add, in the order in which they came
 	calls   []call          // to make with the next batch
 	topics  map[string]bool // to subscribe to, or to leave
+	lookups chan lookup     // to make with the next round trip of reads
 	work    chan struct{}   // has a value while dirty or calls may hold any
 	changes chan struct{}   // has a value while topics may hold any
 }
@@ -78,6 +79,7 @@ func New(client *redis.Client, log *slog.Logger) *Relay {
 		log:     log,
 		token:   rand.Text(),
 		topics:  make(map[string]bool),
+		lookups: make(chan lookup, maxLookups),
 		work:    make(chan struct{}, 1),
 		changes: make(chan struct{}, 1),
 	}
@@ -86,11 +88,12 @@ func New(client *redis.Client, log *slog.Logger) *Relay {
 	return r
 }
 
-// Run carries events and bells until ctx is done, which must not be before the
-// last answer of this instance has ended.
+// Run carries events and bells, and reads for Tail, until ctx is done, which must
+// not be before the last answer of this instance has ended.
 func (r *Relay) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { r.hear(ctx) })
+	running.Go(func() { r.read(ctx) })
 	r.flush(ctx)
 	running.Wait()
 	return nil

@@ -21,7 +21,7 @@ const maxEntries = 1000
 func (r *Relay) Tail(ctx context.Context, messageID string, after int) (chat.Tail, error) {
 	tail := chat.Tail{Whole: true}
 	for tail.Whole {
-		entries, err := r.client.XRangeN(ctx, keys(messageID)[1], behind(after+len(tail.Events)), "+", maxEntries).Result()
+		entries, err := r.look(ctx, messageID, after+len(tail.Events))
 		if err != nil {
 			return tail, fmt.Errorf("relay: read a stream: %w", err)
 		}
