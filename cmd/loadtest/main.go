@@ -29,7 +29,7 @@ The whole takes about twenty minutes on two cores, --quick about two and a half.
 
 type options struct {
 	Quick         bool          `help:"Measure less, once. The figures are rough."`
-	Runs          int           `help:"Runs that each median is of (default: 5; 1 if quick). Over 5,000 streams are opened three times at most."`
+	Runs          int           `help:"Runs that each median is of (default: 5; 1 if quick)."`
 	MemoryStreams []int         `help:"Streams to hold open for the memory section (default: 1000,10000; 1000 if quick)." placeholder:"N,..."`
 	Timeout       time.Duration `help:"When to give up." default:"45m"`
 	DatabaseURL   string        `help:"DATABASE_URL of dreamchat. What is measured stays in that database. Default: a private PostgreSQL, without durability." env:"LOADTEST_DATABASE_URL" placeholder:"URL"`

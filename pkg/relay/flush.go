@@ -120,8 +120,8 @@ func (r *Relay) add(ctx context.Context, pipe redis.Pipeliner, a addition) *redi
 	if !strings.HasPrefix(a.expect, r.token) {
 		anew = "1"
 	}
-	return add.EvalSha(ctx, pipe, keys(a.publication.id), a.expect, a.head, a.last, a.payload, a.forget+1,
-		ttl.Milliseconds(), channel(chat.StreamTopic(a.publication.id)), anew)
+	return add.EvalSha(ctx, pipe, a.publication.keys, a.expect, a.head, a.last, a.payload, a.forget+1,
+		ttl.Milliseconds(), a.publication.channel, anew)
 }
 
 // load gives Redis the scripts, which it forgets when it starts again.

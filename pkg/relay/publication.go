@@ -15,6 +15,9 @@ type publication struct {
 	relay *Relay
 	id    string
 	log   *stream.Log[chat.Event] // what readers see
+	// keys and channel are its names in Redis, which each addition takes.
+	keys    []string
+	channel string
 
 	mu      sync.Mutex
 	pending []chat.Event // those behind the log

@@ -102,7 +102,15 @@ func (r *Relay) Run(ctx context.Context) error {
 // Publish opens the stream of an answer that this instance begins to make.
 func (r *Relay) Publish(messageID string, log *stream.Log[chat.Event]) chat.Publication {
 	n := log.Len()
-	return &publication{relay: r, id: messageID, log: log, kept: n, saved: n}
+	return &publication{
+		relay:   r,
+		id:      messageID,
+		keys:    keys(messageID),
+		channel: channel(chat.StreamTopic(messageID)),
+		log:     log,
+		kept:    n,
+		saved:   n,
+	}
 }
 
 // keys are the head and the stream of an answer. They share a slot of a cluster.
