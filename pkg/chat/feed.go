@@ -45,8 +45,8 @@ func (f *Feed) Ended() bool {
 }
 
 // catchUp is how long a reader may be ahead of us: it was served by another
-// instance, which has seen more. It is longer than a mirror is ever quiet.
-const catchUp = 4 * time.Second
+// instance, which has seen more.
+const catchUp = 2 * time.Second
 
 // Follow finds the stream of an answer. The cursor is the id of the last event
 // that the reader has ("1.57"), or empty; a bad one begins again and is no
@@ -67,7 +67,9 @@ func (g *Generations) Follow(ctx context.Context, userID, messageID, cursor stri
 		leave()
 	})
 	feed.seek(cursor)
-	if feed.Reset == ResetAhead && feed.reach(ctx, cursor) {
+	if feed.Reset == ResetAhead {
+		g.mirrors.nudge(messageID)
+		feed.reach(ctx, cursor)
 		feed.seek(cursor)
 	}
 	return feed, nil
@@ -131,17 +133,16 @@ func (f *Feed) seek(cursor string) {
 	}
 }
 
-// reach waits for a log that is still growing to hold the reader's event.
-func (f *Feed) reach(ctx context.Context, cursor string) bool {
+// reach waits a little for the log to hold the reader's event.
+func (f *Feed) reach(ctx context.Context, cursor string) {
 	ctx, cancel := context.WithTimeout(ctx, catchUp)
 	defer cancel()
 	_, seq, _ := parseEventID(cursor)
 	for n := f.Log.Len(); n < seq; n = f.Log.Len() {
 		if _, err := f.Log.Next(ctx, n); err != nil {
-			return false
+			return
 		}
 	}
-	return true
 }
 
 // parseEventID reads "attempt.seq".

@@ -33,7 +33,8 @@ type mirror struct {
 	attempt int
 	log     *stream.Log[Event]
 	cancel  context.CancelCauseFunc
-	readers int // guarded by mirrors.mu
+	nudged  chan struct{} // has a value when it must look
+	readers int           // guarded by mirrors.mu
 }
 
 // run follows until the stream ends or ctx is done.
@@ -47,6 +48,7 @@ func (m *mirror) run(ctx context.Context) {
 		select {
 		case <-bell.C:
 			rung = true
+		case <-m.nudged:
 		case <-timer.C:
 		case <-ctx.Done():
 			m.log.Break(context.Cause(ctx))
@@ -129,7 +131,10 @@ func (all *mirrors) join(
 	}
 	m := all.byID[answer.ID]
 	if m == nil || m.log.Ended() {
-		m = &mirror{streams: streams, look: look, id: answer.ID, attempt: answer.Attempt, log: new(stream.Log[Event])}
+		m = &mirror{
+			streams: streams, look: look, id: answer.ID, attempt: answer.Attempt,
+			log: new(stream.Log[Event]), nudged: make(chan struct{}, 1),
+		}
 		_ = m.log.Append(answer.Events()...) // nobody else has it yet
 		ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 		m.cancel = cancel
@@ -141,6 +146,18 @@ func (all *mirrors) join(
 	}
 	m.readers++
 	return m, nil
+}
+
+// nudge makes the mirror of an answer, if there is one, look at once.
+func (all *mirrors) nudge(messageID string) {
+	all.mu.Lock()
+	defer all.mu.Unlock()
+	if m := all.byID[messageID]; m != nil {
+		select {
+		case m.nudged <- struct{}{}:
+		default:
+		}
+	}
 }
 
 // leave ends the mirror when its last reader goes.
