@@ -32,7 +32,7 @@ func fullPlan() plan {
 			{streams: 1, chunks: 200, pace: 20 * time.Millisecond},
 			{streams: 100, chunks: 60, pace: 50 * time.Millisecond},
 			// Two cores cannot give a thousand streams the same pace.
-			{streams: 1000, chunks: 30, pace: 200 * time.Millisecond},
+			{streams: 1000, chunks: 60, pace: 200 * time.Millisecond},
 		},
 		throughput: []throughputCase{
 			{concurrency: 100, answers: 900, chunks: 400},
@@ -48,7 +48,7 @@ func quickPlan() plan {
 		delay: []delayCase{
 			{streams: 1, chunks: 100, pace: 20 * time.Millisecond},
 			{streams: 100, chunks: 40, pace: 50 * time.Millisecond},
-			{streams: 1000, chunks: 25, pace: 200 * time.Millisecond},
+			{streams: 1000, chunks: 50, pace: 200 * time.Millisecond},
 		},
 		throughput: []throughputCase{
 			{concurrency: 100, answers: 300, chunks: 400},
