@@ -4,13 +4,15 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/servertest"
 )
 
 // settle returns once the instance has had Redis's word on all that was appended
 // before.
-func settle(t testing.TB, i *instance) {
+func settle(t rapid.TB, i *instance) {
 	t.Helper()
 	marker := publish(i)
 	marker.Append(word("."))

@@ -23,7 +23,7 @@ func ring(topic string) call {
 // does not know yet.
 func closed(messageID, head string) call {
 	return func(ctx context.Context, pipe redis.Pipeliner) {
-		end.EvalSha(ctx, pipe, keys(messageID),
+		end.Eval(ctx, pipe, keys(messageID), // which Redis knows even after it has started again
 			head, ttl.Milliseconds(), closedTTL.Milliseconds(), channel(chat.StreamTopic(messageID)))
 	}
 }
@@ -37,7 +37,7 @@ func (r *Relay) flush(ctx context.Context) {
 }
 
 func (r *Relay) flushBatches(ctx context.Context) {
-	_ = r.load(ctx) // or when Redis asks for them
+	_ = r.load(ctx) // or when Redis asks for it
 	for pause := firstPause; ; {
 		select {
 		case <-r.work:
@@ -124,15 +124,8 @@ func (r *Relay) add(ctx context.Context, pipe redis.Pipeliner, a addition) *redi
 		ttl.Milliseconds(), a.publication.channel, anew)
 }
 
-// load gives Redis the scripts, which it forgets when it starts again.
-func (r *Relay) load(ctx context.Context) error {
-	for _, script := range []*redis.Script{add, seize, end} {
-		if err := script.Load(ctx, r.client).Err(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
+// load gives Redis the script, which it forgets when it starts again.
+func (r *Relay) load(ctx context.Context) error { return add.Load(ctx, r.client).Err() }
 
 // take is what the next batch does.
 func (r *Relay) take() ([]*publication, []call) {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
+	"pgregory.net/rapid"
 
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/id"
@@ -90,7 +91,7 @@ const (
 )
 
 // eventually polls until the condition holds.
-func eventually(t testing.TB, what string, holds func() bool) {
+func eventually(t rapid.TB, what string, holds func() bool) {
 	t.Helper()
 	if !within(patience, holds) {
 		t.Fatalf("not within %s: %s", patience, what)
