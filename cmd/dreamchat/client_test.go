@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -56,17 +57,30 @@ func (p *process) as(other *client) *client {
 // send sends a request with a JSON body, or none. Headers are "Name: value".
 func (c *client) send(method, path string, body any, headers ...string) *http.Response {
 	c.tb.Helper()
+	request, err := c.request(c.tb.Context(), method, path, body, headers...)
+	if err != nil {
+		c.tb.Fatal(err)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		c.tb.Fatalf("%s %s: %v", method, path, err)
+	}
+	c.tb.Cleanup(func() { _ = response.Body.Close() })
+	return response
+}
+
+func (c *client) request(ctx context.Context, method, path string, body any, headers ...string) (*http.Request, error) {
 	var content io.Reader = http.NoBody
 	if body != nil {
 		text, err := json.Marshal(body)
 		if err != nil {
-			c.tb.Fatal(err)
+			return nil, err
 		}
 		content = strings.NewReader(string(text))
 	}
-	request, err := http.NewRequestWithContext(c.tb.Context(), method, c.url+path, content)
+	request, err := http.NewRequestWithContext(ctx, method, c.url+path, content)
 	if err != nil {
-		c.tb.Fatal(err)
+		return nil, err
 	}
 	if body != nil {
 		request.Header.Set("Content-Type", "application/json")
@@ -78,12 +92,7 @@ func (c *client) send(method, path string, body any, headers ...string) *http.Re
 		name, value, _ := strings.Cut(header, ": ")
 		request.Header.Set(name, value)
 	}
-	response, err := c.http.Do(request)
-	if err != nil {
-		c.tb.Fatalf("%s %s: %v", method, path, err)
-	}
-	c.tb.Cleanup(func() { _ = response.Body.Close() })
-	return response
+	return request, nil
 }
 
 // reply sends a request that must be answered with this status, and returns the
@@ -165,8 +174,11 @@ type events struct {
 type event struct {
 	ID, Name string
 	Data     struct {
-		MessageID, Kind, Chunk, Content, Code, Reason, Model string
-		Retryable                                            bool
+		MessageID, Kind, Chunk, Content, Code, Reason, Model, FinishReason string
+
+		Offset, Length int
+		SHA256         string
+		Retryable      bool
 	}
 }
 

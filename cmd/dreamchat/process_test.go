@@ -99,8 +99,23 @@ func (p *process) listening() {
 // terminate asks the command to end.
 func (p *process) terminate() {
 	p.tb.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+	p.signal(syscall.SIGTERM)
+}
+
+func (p *process) signal(signal syscall.Signal) {
+	p.tb.Helper()
+	if err := p.command.Process.Signal(signal); err != nil {
 		p.tb.Fatal(err)
+	}
+}
+
+// running tells whether the command has not ended.
+func (p *process) running() bool {
+	select {
+	case <-p.exited:
+		return false
+	default:
+		return true
 	}
 }
 

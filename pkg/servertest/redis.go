@@ -98,8 +98,23 @@ func (s *RedisServer) Stop() {
 	if s.running == nil {
 		return
 	}
+	// A frozen server hears of its end only once it goes on.
+	must(s.tb, s.running.command.Process.Signal(syscall.SIGCONT), "stop Redis")
 	must(s.tb, s.running.kill(), "stop Redis")
 	s.running = nil
+}
+
+// Freeze makes a running server fall silent, with its connections open.
+func (s *RedisServer) Freeze() { s.signal(syscall.SIGSTOP) }
+
+// Thaw lets a frozen server go on.
+func (s *RedisServer) Thaw() { s.signal(syscall.SIGCONT) }
+
+func (s *RedisServer) signal(signal syscall.Signal) {
+	s.tb.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	must(s.tb, s.running.command.Process.Signal(signal), "signal Redis")
 }
 
 func (s *RedisServer) ping() error {
