@@ -15,7 +15,7 @@ func TestTheDatabaseIsAwayAtTheFinalCommit(t *testing.T) {
 	t.Parallel()
 	database := servertest.StartPostgres(t)
 	p := newPairOver(t, database.URL)
-	goOn, text := make(chan struct{}), prose(20)
+	goOn, text := make(chan struct{}), phrases(20)
 	tr := p.ask("Say it all", slices.Concat(flow("content", text, 11, time.Millisecond), []llmtest.Step{llmtest.Wait(goOn)}, finish())...)
 	tr.reach(100)
 	tr.join()

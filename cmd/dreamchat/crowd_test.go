@@ -55,7 +55,7 @@ func TestAThousandReaders(t *testing.T) {
 	t.Parallel()
 	const half = 500
 	p := newPair(t)
-	goOn, text := make(chan struct{}), prose(20)
+	goOn, text := make(chan struct{}), phrases(20)
 	tr := p.ask("Say it to all", slices.Concat(
 		flow("content", text, 40, 0), []llmtest.Step{llmtest.Wait(goOn)}, flow("content", text, 40, time.Millisecond), finish())...)
 	p.uncheck()

@@ -14,7 +14,7 @@ import (
 func TestSIGTERMInMidStream(t *testing.T) {
 	t.Parallel()
 	p := newPair(t, "SHUTDOWN_GRACE=5s")
-	first, second, third := prose(10), prose(20), prose(5)
+	first, second, third := phrases(10), phrases(20), phrases(5)
 	goOn, end := make(chan struct{}), make(chan struct{})
 	ends := p.ask("Say it all", slices.Concat(
 		flow("content", first, 11, time.Millisecond), []llmtest.Step{llmtest.Wait(goOn)},

@@ -150,8 +150,8 @@ func (p *pair) quiet() {
 // phrase has runes of one to four bytes, a combining mark, a flag and a family.
 const phrase = "Zoë’s na\u0131\u0308ve 🇨🇭 👩\u200d👩\u200d👧 e\u0301 नी 😀. "
 
-// prose is a text of n numbered phrases.
-func prose(n int) string {
+// phrases are n of them, numbered.
+func phrases(n int) string {
 	var text strings.Builder
 	for i := range n {
 		text.WriteString(strconv.Itoa(i) + " " + phrase)

@@ -18,7 +18,7 @@ func TestPausedForTooLong(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	goOn := make(chan struct{})
-	first, long := prose(10), prose(5000)
+	first, long := phrases(10), phrases(5000)
 	ended := p.ask("Go on while I am away", slices.Concat(
 		flow("content", first, 11, 0), []llmtest.Step{llmtest.Wait(goOn)}, flow("content", first, 11, 0), finish())...)
 	endless := p.ask("Say it all", flow("content", long, 11, time.Millisecond)...)

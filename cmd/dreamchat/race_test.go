@@ -21,7 +21,7 @@ func TestTheSameRequestRacesToBothInstances(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	for i := range rounds {
-		text := prose(1 + i%3)
+		text := phrases(1 + i%3)
 		tr := &trial{pair: p, question: fmt.Sprintf("Race %d", i), conversationID: p.conversation()}
 		p.plan(tr.question, slices.Concat(flow("content", text, 7, 0), finish()))
 		tr.add(&reader{name: "on the first instance", turns: []*client{p.onA}, open: tr.send})

@@ -13,7 +13,7 @@ import (
 func TestRedisLosesItsMemoryInMidStream(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	long := prose(150)
+	long := phrases(150)
 	tr := p.ask("Say it all", slices.Concat(flow("content", long, 11, time.Millisecond), finish())...)
 	for i := range 5 {
 		tr.reach((i + 1) * length(long) / 8)
@@ -27,7 +27,7 @@ func TestRedisLosesItsMemoryInMidStream(t *testing.T) {
 	}
 
 	// What Redis has forgotten when its server is killed was saved before.
-	longer := prose(2000)
+	longer := phrases(2000)
 	killed := p.ask("Say it all again", flow("content", longer, 11, time.Millisecond)...)
 	killed.reach(500)
 	killed.join()
@@ -45,7 +45,7 @@ func TestRedisLosesItsMemoryInMidStream(t *testing.T) {
 func TestRedisIsAwayInMidStream(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	first, second, third := prose(10), prose(15), prose(20)
+	first, second, third := phrases(10), phrases(15), phrases(20)
 	for _, fault := range []struct {
 		name      string
 		from, to  func()

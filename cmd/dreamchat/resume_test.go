@@ -18,7 +18,7 @@ func TestResumingOnTheOtherInstance(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
 	goOn := make(chan struct{})
-	first, second := prose(8), prose(9)
+	first, second := phrases(8), phrases(9)
 	tr := p.ask("Say it all", slices.Concat(
 		flow("reasoning", first, 11, time.Millisecond), flow("content", first, 13, time.Millisecond),
 		[]llmtest.Step{llmtest.Wait(goOn)}, flow("content", second, 13, time.Millisecond), finish())...)

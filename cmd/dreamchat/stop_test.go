@@ -16,7 +16,7 @@ func (tr *trial) stop() string { return "/api/v1/messages/" + tr.messageID + "/s
 func TestStoppedFromTheOtherInstance(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	best, long := time.Hour, prose(2000)
+	best, long := time.Hour, phrases(2000)
 	for _, question := range []string{"One", "Two", "Three", "Four", "Five"} {
 		tr := p.ask(question, flow("content", long, 11, time.Millisecond)...)
 		tr.reach(300)
