@@ -3,7 +3,6 @@ package main_test
 import (
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -28,7 +27,7 @@ func TestPausedForTooLong(t *testing.T) {
 	endless.reach(700)
 
 	paused := time.Now()
-	p.a.signal(syscall.SIGSTOP)
+	p.a.pause()
 	close(goOn)
 	for _, tr := range []*trial{ended, endless} {
 		eventually(t, "the answer is closed", func() bool { return p.onB.message(tr.messageID).Status == chat.StatusInterrupted })
@@ -38,7 +37,7 @@ func TestPausedForTooLong(t *testing.T) {
 	}
 	before := p.onB.message(endless.messageID)
 	<-ended.asked(ended.question)[0].Done // the provider has said it all
-	p.a.signal(syscall.SIGCONT)
+	p.a.resume()
 
 	// The revived instance ends both without a word of its own.
 	eventually(t, "it leaves the provider", func() bool {

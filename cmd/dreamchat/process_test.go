@@ -109,6 +109,24 @@ func (p *process) signal(signal syscall.Signal) {
 	}
 }
 
+// pause makes the command stand still, as a machine that is suspended. The signal
+// takes effect only when one of its threads gets the processor.
+func (p *process) pause() {
+	p.tb.Helper()
+	p.signal(syscall.SIGSTOP)
+	eventually(p.tb, "the command stands still", func() bool {
+		var status syscall.WaitStatus
+		_, err := syscall.Wait4(p.command.Process.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG, nil)
+		return err == nil && status.Stopped()
+	})
+}
+
+// resume lets the command go on after a pause.
+func (p *process) resume() {
+	p.tb.Helper()
+	p.signal(syscall.SIGCONT)
+}
+
 // running tells whether the command has not ended.
 func (p *process) running() bool {
 	select {
