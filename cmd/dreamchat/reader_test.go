@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -86,15 +87,19 @@ func (r *reader) start(tb testing.TB) *reader {
 	return r
 }
 
-var errEnded = errors.New("the answer is whole")
+// How a connection ends when nothing is wrong.
+var (
+	errEnded = errors.New("the answer is whole")
+	errAgain = errors.New("come again")
+)
 
 func (r *reader) run(ctx context.Context) error {
 	for turn := 0; ; turn++ {
 		err := r.connect(ctx, r.turns[turn%len(r.turns)])
-		switch {
-		case errors.Is(err, errEnded):
+		if errors.Is(err, errEnded) {
 			return nil
-		case err != nil:
+		}
+		if !errors.Is(err, errAgain) {
 			return err
 		}
 		select {
@@ -105,8 +110,7 @@ func (r *reader) run(ctx context.Context) error {
 	}
 }
 
-// connect reads one connection to its end. It returns nil if the reader must
-// come again.
+// connect reads one connection to its end.
 func (r *reader) connect(ctx context.Context, on *client) error {
 	r.mu.Lock()
 	cursor := r.cursor
@@ -119,13 +123,13 @@ func (r *reader) connect(ctx context.Context, on *client) error {
 	// Streams last longer than other responses may.
 	response, err := (&http.Client{Transport: on.http.Transport}).Do(request)
 	if err != nil {
-		return nil // nobody is there
+		return errAgain // nobody is there
 	}
 	defer func() { _ = response.Body.Close() }()
 	switch {
 	case response.StatusCode == http.StatusOK:
 	case response.StatusCode == http.StatusServiceUnavailable && asks.method == http.MethodPost:
-		return nil
+		return errAgain
 	default:
 		text, _ := io.ReadAll(response.Body)
 		return fmt.Errorf("after %q: status %d: %s", cursor, response.StatusCode, text)
@@ -142,7 +146,7 @@ func (r *reader) read(events *sse.Reader) error {
 	for {
 		raw, err := events.Next()
 		if err != nil {
-			return nil // cut, or asked to come again
+			return errAgain // it was cut, or asked to
 		}
 		got := event{ID: string(raw.ID), Name: string(raw.Name)}
 		if err := json.Unmarshal(raw.Data, &got.Data); err != nil {
@@ -225,10 +229,5 @@ func (r *reader) at(part float64) (held, string) {
 func (r *reader) was(reason string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, told := range r.told {
-		if told == reason {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(r.told, reason)
 }

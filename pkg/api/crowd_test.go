@@ -27,7 +27,7 @@ func TestTooManyReadersOfOneAnswer(t *testing.T) {
 	var attached, gone sync.WaitGroup
 	attached.Add(chat.MaxReaders - 1)
 	for range chat.MaxReaders - 1 { // and who has sent the question
-		gone.Go(func() { attend(t, reading, user, s.URL+path, attached.Done) })
+		gone.Go(func() { attend(reading, t, user, s.URL+path, attached.Done) })
 	}
 	attached.Wait()
 	refused := user.Get(path).Problem(problem.TooMany)
@@ -46,7 +46,7 @@ func TestTooManyReadersOfOneAnswer(t *testing.T) {
 }
 
 // attend reads a stream until ctx is done.
-func attend(t *testing.T, ctx context.Context, user *apitest.User, url string, attached func()) {
+func attend(ctx context.Context, t *testing.T, user *apitest.User, url string, attached func()) {
 	transport := new(http.Transport)
 	defer transport.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
