@@ -16,7 +16,8 @@ func (tr *trial) stop() string { return "/api/v1/messages/" + tr.messageID + "/s
 func TestStoppedFromTheOtherInstance(t *testing.T) {
 	t.Parallel()
 	p := newPair(t)
-	best, long := time.Hour, phrases(2000)
+	var took []time.Duration
+	long := phrases(2000)
 	for _, question := range []string{"One", "Two", "Three", "Four", "Five"} {
 		tr := p.ask(question, flow("content", long, 11, time.Millisecond)...)
 		tr.reach(300)
@@ -32,7 +33,7 @@ func TestStoppedFromTheOtherInstance(t *testing.T) {
 				return false
 			}
 		})
-		best = min(best, time.Since(asked))
+		took = append(took, time.Since(asked))
 		if answer := tr.settle(chat.StatusStopped); answer.Content == "" || !strings.HasPrefix(long, answer.Content) {
 			t.Errorf("%d bytes are kept", len(answer.Content))
 		}
@@ -42,8 +43,10 @@ func TestStoppedFromTheOtherInstance(t *testing.T) {
 			}
 		}
 	}
-	if best > 200*time.Millisecond {
-		t.Errorf("a stop takes %s to reach the provider", best)
+	// Without a bell it would be any time up to a second: few would be in time.
+	slices.Sort(took)
+	if median := took[len(took)/2]; median > 200*time.Millisecond {
+		t.Errorf("stops take %s to reach the provider", took)
 	}
 	p.quiet()
 }
