@@ -7,11 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/redis/go-redis/v9"
-
 	"dreamchat/pkg/api/apitest"
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/llm/llmtest"
+	"dreamchat/pkg/servertest"
 )
 
 const llama = "meta-llama/llama-3.1-8b-instruct"
@@ -72,12 +71,7 @@ func wantUpstream(t *testing.T, got *llmtest.Exchange, conversationID string) {
 
 func redisKeys(t *testing.T, at installation) []string {
 	t.Helper()
-	options, err := redis.ParseURL(strings.TrimPrefix(at.environment[1], "REDIS_URL="))
-	if err != nil {
-		t.Fatal(err)
-	}
-	asked := redis.NewClient(options)
-	defer func() { _ = asked.Close() }() // it was only read
+	asked := servertest.RedisClient(t, strings.TrimPrefix(at.environment[1], "REDIS_URL="))
 	keys, err := asked.Keys(t.Context(), "*").Result()
 	if err != nil {
 		t.Fatal(err)

@@ -51,19 +51,13 @@ func newPairOver(t *testing.T, database string, more ...string) *pair {
 	p.a, p.b = at.twins(t, append(openRouter(router), more...)...)
 	p.onA = p.a.register("ada")
 	p.onB = p.b.as(p.onA)
-	options, err := redis.ParseURL(p.server.URL)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.redis = redis.NewClient(options)
+	p.redis = servertest.RedisClient(t, p.server.URL)
+	var err error
 	p.db, err = sql.Open("pgx", database)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		_ = p.redis.Close() // nothing is lost with it
-		_ = p.db.Close()    // it was only read
-	})
+	t.Cleanup(func() { _ = p.db.Close() }) // it was only read
 	return p
 }
 

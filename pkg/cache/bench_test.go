@@ -31,7 +31,7 @@ func BenchmarkListInRedis(b *testing.B) {
 	url := servertest.Redis(b)
 	b.Run("versioned", func(b *testing.B) { benchmarkList(b, newRedis(b, url)) })
 	b.Run("bare GET", func(b *testing.B) {
-		client := bare(b, url)
+		client := servertest.RedisClient(b, url)
 		if err := client.Set(b.Context(), "page", page(), time.Hour).Err(); err != nil {
 			b.Fatal(err)
 		}

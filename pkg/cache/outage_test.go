@@ -10,18 +10,19 @@ import (
 	"time"
 
 	"dreamchat/pkg/cache"
+	"dreamchat/pkg/servertest"
 )
 
 func TestListsComeFromTheDatabaseWhileRedisIsAway(t *testing.T) {
 	store, g := gated(t)
 	lists := newVersioned(store)
 	expect(t, lists, "ann", "page", "old", "old")
-	g.turn(shut)
+	g.Shut()
 	for i := range 100 {
 		fresh := fmt.Sprint("fresh ", i)
 		expect(t, lists, "ann", "page", fresh, fresh)
 	}
-	g.turn(open)
+	g.Open()
 	eventually(t, "the list that was kept is used again", func() bool {
 		got, err := lists.Get(t.Context(), "ann", "page", rows("other"))
 		return err == nil && string(got) == "old"
@@ -29,9 +30,9 @@ func TestListsComeFromTheDatabaseWhileRedisIsAway(t *testing.T) {
 }
 
 func TestChangeWhileRedisIsAwayIsNotForgotten(t *testing.T) {
-	for name, leave := range map[string]func(*gate){
-		"refuses":      func(g *gate) { g.turn(shut) },
-		"falls silent": (*gate).fallSilent,
+	for name, leave := range map[string]func(*servertest.Gate){
+		"refuses":      (*servertest.Gate).Shut,
+		"falls silent": (*servertest.Gate).FallSilent,
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, g := gated(t)
@@ -42,7 +43,7 @@ func TestChangeWhileRedisIsAwayIsNotForgotten(t *testing.T) {
 			left, cancel := context.WithCancel(t.Context())
 			cancel() // who asked for the change is gone; the change stands
 			lists.Advance(left, "ann")
-			g.turn(open)
+			g.Open()
 			eventually(t, "the cache is used again", func() bool {
 				expect(t, lists, "ann", "page", "new", "new")
 				return !t.Failed() && store.Ping(t.Context()) == nil
@@ -55,18 +56,18 @@ func TestChangeWhileRedisIsAwayIsNotForgotten(t *testing.T) {
 }
 
 func TestRunTellsTheOtherInstancesOfAChangeInTheEnd(t *testing.T) {
-	store, g := gated(t)
+	store, g, past := gatedAt(t)
 	here := newVersioned(store)
-	there := instance(here, newRedis(t, g.url))
+	there := instance(here, newRedis(t, past))
 	expect(t, here, "ann", "page", "old", "old")
-	g.turn(shut)
+	g.Shut()
 	here.Advance(t.Context(), "ann")
 	expect(t, there, "ann", "page", "old", "old")
 
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- here.Run(ctx) }()
-	g.turn(open)
+	g.Open()
 	eventually(t, "the other instance sees the change", func() bool {
 		got, err := there.Get(t.Context(), "ann", "page", rows("new"))
 		return err == nil && string(got) == "new"

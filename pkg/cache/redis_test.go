@@ -14,22 +14,29 @@ import (
 )
 
 // gated returns a Redis behind a gate.
-func gated(t testing.TB) (*cache.Redis, *gate) {
+func gated(t testing.TB) (*cache.Redis, *servertest.Gate) {
 	t.Helper()
-	address, err := url.Parse(servertest.Redis(t))
+	behind, g, _ := gatedAt(t)
+	return behind, g
+}
+
+// gatedAt is gated, with the URL that leads past the gate.
+func gatedAt(t testing.TB) (behind *cache.Redis, g *servertest.Gate, past string) {
+	t.Helper()
+	past = servertest.Redis(t)
+	address, err := url.Parse(past)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGate(t, address.Host)
-	g.url = address.String()
-	address.Host = g.addr()
-	return newRedis(t, address.String()), g
+	g = servertest.NewGate(t, address.Host)
+	address.Host = g.Addr()
+	return newRedis(t, address.String()), g, past
 }
 
 func TestRedisThatIsAwayFailsFast(t *testing.T) {
-	for name, leave := range map[string]func(*gate){
-		"refuses":      func(g *gate) { g.turn(shut) },
-		"falls silent": (*gate).fallSilent,
+	for name, leave := range map[string]func(*servertest.Gate){
+		"refuses":      (*servertest.Gate).Shut,
+		"falls silent": (*servertest.Gate).FallSilent,
 	} {
 		t.Run(name, func(t *testing.T) {
 			store, g := gated(t)
@@ -44,7 +51,7 @@ func TestRedisThatIsAwayFailsFast(t *testing.T) {
 			if took := time.Since(begun); took > 1500*time.Millisecond {
 				t.Errorf("the first call took %v", took)
 			}
-			knocks, begun := g.knocks.Load(), time.Now()
+			knocks, begun := g.Knocks(), time.Now()
 			var wait sync.WaitGroup
 			for range 1000 {
 				wait.Go(func() {
@@ -58,10 +65,10 @@ func TestRedisThatIsAwayFailsFast(t *testing.T) {
 			if took > 5*time.Second {
 				t.Errorf("2000 more calls took %v", took)
 			}
-			if tried := g.knocks.Load() - knocks; tried > 1+int32(took/time.Second) {
+			if tried := g.Knocks() - knocks; tried > 1+int(took/time.Second) {
 				t.Errorf("%d of them tried to connect within %v, want one each second", tried, took)
 			}
-			g.turn(open)
+			g.Open()
 			eventually(t, "Redis is used again", func() bool { return store.Ping(t.Context()) == nil })
 		})
 	}
@@ -72,13 +79,13 @@ func TestCallersWhoLeaveDoNotMakeRedisAway(t *testing.T) {
 	if err := store.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	g.fallSilent()
+	g.FallSilent()
 	ctx, leave := context.WithCancel(t.Context())
 	leave()
 	if err := store.Ping(ctx); err == nil {
 		t.Error("Ping: no error for a caller who left")
 	}
-	g.turn(open)
+	g.Open()
 	// The gate has hung up, which this caller may notice; but it is let through.
 	if err := store.Ping(t.Context()); err != nil && strings.Contains(err.Error(), "is away") {
 		t.Errorf("Ping of another caller: %v", err)
@@ -88,7 +95,7 @@ func TestCallersWhoLeaveDoNotMakeRedisAway(t *testing.T) {
 func TestErrorsOfTheServerDoNotMakeRedisAway(t *testing.T) {
 	address, name := servertest.Redis(t), unique()
 	store := newRedis(t, address)
-	if err := bare(t, address).LPush(t.Context(), "dreamchat:"+name, "x").Err(); err != nil {
+	if err := servertest.RedisClient(t, address).LPush(t.Context(), "dreamchat:"+name, "x").Err(); err != nil {
 		t.Fatal(err)
 	}
 	if values, err := store.Get(t.Context(), name); err != nil || values[0] != nil {

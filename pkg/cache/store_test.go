@@ -10,7 +10,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/redis/go-redis/v9"
 	"go.uber.org/goleak"
 
 	"dreamchat/pkg/cache"
@@ -50,18 +49,6 @@ func newRedis(t testing.TB, url string) *cache.Redis {
 	}
 	t.Cleanup(func() { store.Close() })
 	return store
-}
-
-// bare returns the driver itself, to look at what is stored.
-func bare(t testing.TB, url string) *redis.Client {
-	t.Helper()
-	options, err := redis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { client.Close() })
-	return client
 }
 
 // unique gives a name that no other test uses.
@@ -188,7 +175,7 @@ func TestRedisForgetsInTime(t *testing.T) {
 	if err := newRedis(t, url).Set(t.Context(), key, []byte("x"), 90*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	left, err := bare(t, url).PTTL(t.Context(), "dreamchat:"+key).Result()
+	left, err := servertest.RedisClient(t, url).PTTL(t.Context(), "dreamchat:"+key).Result()
 	if err != nil || left > 90*time.Second || left < 60*time.Second {
 		t.Errorf("is kept for %v, %v, want 90 s", left, err)
 	}

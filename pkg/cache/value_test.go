@@ -167,13 +167,13 @@ func TestValueThatCannotBeReadIsLoaded(t *testing.T) {
 func TestValueIsLoadedWhileRedisIsAway(t *testing.T) {
 	store, g := gated(t)
 	value := newValue(store)
-	g.turn(shut)
+	g.Shut()
 	for _, dish := range []string{"soup", "fish"} {
 		if got, err := value.Get(t.Context(), serve(dish)); err != nil || got.Dishes[0] != dish {
 			t.Errorf("Get = %v, %v, want %s", got, err, dish)
 		}
 	}
-	g.turn(open)
+	g.Open()
 	eventually(t, "the value is kept again", func() bool {
 		loaded := false
 		_, err := value.Get(t.Context(), func(context.Context) (menu, error) {

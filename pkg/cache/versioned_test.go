@@ -154,7 +154,7 @@ func TestListOfAnEvictedVersionDoesNotComeBack(t *testing.T) {
 	url := servertest.Redis(t)
 	lists := newVersioned(newRedis(t, url))
 	expect(t, lists, "ann", "page", "old", "old")
-	if n, err := bare(t, url).Del(t.Context(), "dreamchat:"+lists.Name+":ver:ann").Result(); n != 1 || err != nil {
+	if n, err := servertest.RedisClient(t, url).Del(t.Context(), "dreamchat:"+lists.Name+":ver:ann").Result(); n != 1 || err != nil {
 		t.Fatalf("evicted %d versions, %v", n, err)
 	}
 	expect(t, lists, "ann", "page", "new", "new")

@@ -99,16 +99,16 @@ func (m *mirror) reread(ctx context.Context) error {
 		return err
 	case err != nil:
 		return err
-	case answer.Attempt != m.attempt:
+	}
+	events, n := answer.Events(), m.log.Len()
+	if answer.Status == StatusStreaming && answer.Attempt == m.attempt {
+		return m.log.Append(events[min(n, len(events)):]...)
+	}
+	if n >= len(events) || answer.Attempt != m.attempt {
 		m.log.Break(errMoved)
 		return errMoved
 	}
-	events := answer.Events()
-	events = events[min(m.log.Len(), len(events)):]
-	if answer.Status == StatusStreaming {
-		return m.log.Append(events...)
-	}
-	return m.log.Seal(events...)
+	return m.log.Seal(events[n:]...)
 }
 
 // mirrors are the mirrors of an instance, one for each answer that has readers.

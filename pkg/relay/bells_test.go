@@ -82,7 +82,7 @@ func settleHeard(listener *stream.Listener) {
 func TestListenersComeAndGo(t *testing.T) {
 	t.Parallel()
 	server := servertest.StartRedis(t)
-	here, there, client := start(t, server.URL), start(t, server.URL), admin(t, server.URL)
+	here, there, client := start(t, server.URL), start(t, server.URL), servertest.RedisClient(t, server.URL)
 	for round := range 200 {
 		topic := strconv.Itoa(round % 5)
 		first := there.Listen(topic)
@@ -110,14 +110,14 @@ func TestListenersComeAndGo(t *testing.T) {
 func TestRingsWhileRedisIsAwayAreBounded(t *testing.T) {
 	t.Parallel()
 	server := servertest.StartRedis(t)
-	here, client := start(t, server.URL), admin(t, server.URL)
+	here, client := start(t, server.URL), servertest.RedisClient(t, server.URL)
 	settle(t, here)
 	client.ConfigResetStat(t.Context())
-	here.gate.turn(false)
+	here.gate.Shut()
 	for range 100_000 {
 		here.Ring(t.Context(), "a")
 	}
-	here.gate.turn(true)
+	here.gate.Open()
 	settle(t, here)
 	calls := client.InfoMap(t.Context(), "commandstats").Item("Commandstats", "cmdstat_publish")
 	var published int

@@ -15,6 +15,7 @@ import (
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/id"
 	"dreamchat/pkg/relay"
+	"dreamchat/pkg/servertest"
 	"dreamchat/pkg/stream"
 )
 
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // instance is a relay as one process has it, with a way to Redis that can be shut.
 type instance struct {
 	*relay.Relay
-	gate *gate
+	gate *servertest.Gate
 	stop func()
 }
 
@@ -34,8 +35,8 @@ func start(t testing.TB, url string) *instance {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := newGate(t, options.Addr)
-	options.Addr = g.listener.Addr().String()
+	g := servertest.NewGate(t, options.Addr)
+	options.Addr = g.Addr()
 	client := redis.NewClient(options)
 	i := &instance{Relay: relay.New(client, slog.New(slog.DiscardHandler)), gate: g}
 	ctx, cancel := context.WithCancel(context.Background())
@@ -55,18 +56,6 @@ func start(t testing.TB, url string) *instance {
 	}
 	t.Cleanup(func() { i.stop() })
 	return i
-}
-
-// admin is a connection to Redis that no gate shuts.
-func admin(t testing.TB, url string) *redis.Client {
-	t.Helper()
-	options, err := redis.ParseURL(url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := redis.NewClient(options)
-	t.Cleanup(func() { client.Close() })
-	return client
 }
 
 // answer is the writing end of a new answer's stream.

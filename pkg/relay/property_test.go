@@ -18,7 +18,7 @@ import (
 func TestNoEventIsLostDoubledOrStuck(t *testing.T) {
 	t.Parallel()
 	url := servertest.StartRedis(t).URL // and nobody else's: it is emptied and refuses
-	here, there, client := start(t, url), start(t, url), admin(t, url)
+	here, there, client := start(t, url), start(t, url), servertest.RedisClient(t, url)
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(here, there, client)
 		t.Repeat(map[string]func(*rapid.T){
@@ -39,8 +39,8 @@ func TestNoEventIsLostDoubledOrStuck(t *testing.T) {
 			"not full":       w.do("CONFIG", "SET", "maxmemory", "0"),
 			"read only":      w.do("REPLICAOF", "127.0.0.1", "1"),
 			"not read only":  w.do("REPLICAOF", "NO", "ONE"),
-			"cut off":        func(*rapid.T) { here.gate.turn(false) },
-			"not cut off":    func(*rapid.T) { here.gate.turn(true) },
+			"cut off":        func(*rapid.T) { here.gate.Shut() },
+			"not cut off":    func(*rapid.T) { here.gate.Open() },
 			"":               w.check,
 		})
 		w.heal(t)
@@ -52,7 +52,7 @@ func TestNoEventIsLostDoubledOrStuck(t *testing.T) {
 func (w *world) heal(t *rapid.T) {
 	w.do("CONFIG", "SET", "maxmemory", "0")(t)
 	w.do("REPLICAOF", "NO", "ONE")(t)
-	w.here.gate.turn(true)
+	w.here.gate.Open()
 	if _, key := keys(w.answer.id); w.redis.Type(t.Context(), key).Val() == "string" {
 		w.forget(func(pipe redis.Pipeliner, key string) { pipe.Del(t.Context(), key) })(t)
 	}

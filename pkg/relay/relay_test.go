@@ -13,7 +13,7 @@ func TestAnEventIsSeenHereAndThereOnceRedisHoldsIt(t *testing.T) {
 	url := servertest.Redis(t)
 	here, there := start(t, url), start(t, url)
 	a := publish(here)
-	here.gate.turn(false)
+	here.gate.Shut()
 	a.Append(word("a"), word("b"))
 	if a.log.Len() != 1 {
 		t.Error("an event that only this process holds is shown")
@@ -22,7 +22,7 @@ func TestAnEventIsSeenHereAndThereOnceRedisHoldsIt(t *testing.T) {
 	if a.log.Len() != 2 {
 		t.Errorf("the database holds 2 events, readers see %d", a.log.Len())
 	}
-	here.gate.turn(true)
+	here.gate.Open()
 	eventually(t, "Redis holds the rest", func() bool { return a.log.Len() == 3 })
 	if found := tail(t, there, a.id, 2); texts(found.Events) != "b" || !found.Whole {
 		t.Errorf("there is %+v", found)
@@ -33,7 +33,7 @@ func TestAnEventIsSeenHereAndThereOnceRedisHoldsIt(t *testing.T) {
 func TestAStreamLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	url := servertest.Redis(t)
-	here, client := start(t, url), admin(t, url)
+	here, client := start(t, url), servertest.RedisClient(t, url)
 	a := publish(here)
 	head, events := keys(a.id)
 	a.Append(word("a"))
@@ -59,7 +59,7 @@ func TestAStreamLeavesNothingBehind(t *testing.T) {
 func TestRedisHoldsOnlyWhatTheDatabaseMayNotHave(t *testing.T) {
 	t.Parallel()
 	url := servertest.Redis(t)
-	here, client := start(t, url), admin(t, url)
+	here, client := start(t, url), servertest.RedisClient(t, url)
 	a := publish(here)
 	_, events := keys(a.id)
 	for n := 2; n <= 100; n++ {

@@ -30,6 +30,16 @@ func Redis(tb testing.TB) string {
 	return StartRedis(tb).URL
 }
 
+// RedisClient is a connection to a Redis by its URL, until the end of the test.
+func RedisClient(tb testing.TB, address string) *redis.Client {
+	tb.Helper()
+	options, err := redis.ParseURL(address)
+	must(tb, err, "read a Redis URL")
+	client := redis.NewClient(options)
+	tb.Cleanup(func() { _ = client.Close() }) // nothing is lost with it
+	return client
+}
+
 // RedisServer is a private Redis server.
 type RedisServer struct {
 	// URL stays the same when the server stops and starts again.

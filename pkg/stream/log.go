@@ -35,8 +35,10 @@ func (l *Log[E]) Append(events ...E) error {
 	if l.end != nil {
 		return ErrSealed
 	}
-	l.events = append(l.events, events...)
-	l.wake()
+	if len(events) > 0 {
+		l.events = append(l.events, events...)
+		l.wake()
+	}
 	return nil
 }
 
