@@ -47,8 +47,8 @@ type sent struct {
 	whole     bool
 }
 
-// race sends two requests at once, one to each instance. Each closes refused
-// when it is; the winner's stream is read to its end.
+// race sends two requests at once, one to each instance. A refusal is told to the
+// function; the stream of a winner is read to its end.
 func (p *pair) race(path string, bodies [2]any, refused func()) [2]sent {
 	p.t.Helper()
 	var got [2]sent
@@ -129,7 +129,7 @@ func TestTwoSendsRaceIntoOneConversation(t *testing.T) {
 					bodies[j] = map[string]any{"content": question, "lastSeq": 2}
 				}
 			}
-			won, lost := ranked(t, p.race(path, bodies, func() { close(goOn) }))
+			won, lost := ranked(t, p.race(path, bodies, sync.OnceFunc(func() { close(goOn) })))
 			if lost.problem.Code != "generation_in_progress" || lost.problem.Details["messageId"] != won.messageID {
 				t.Errorf("round %d: the loser is told %+v, the winner's answer is %s", i, lost.problem, won.messageID)
 			}
