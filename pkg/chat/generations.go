@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"dreamchat/pkg/problem"
@@ -44,11 +45,14 @@ type Generations struct {
 	draining bool
 	done     sync.WaitGroup
 	titling  titling
-	// inherited is set once what an earlier process left behind is closed.
+	// inherited is set once what an earlier process left behind is closed. It and
+	// watched are the sweep's own.
 	inherited bool
 	watched   watch
-	mirrors   mirrors
-	readers   readers
+	// unsaved is set when a checkpoint has failed since the last sweep.
+	unsaved atomic.Bool
+	mirrors mirrors
+	readers readers
 	// signals makes the channels that follow: giveUp is closed when answers that
 	// cannot be saved must be let go, ended when Run has returned.
 	signals       sync.Once

@@ -3,13 +3,13 @@ package chat
 import (
 	"context"
 	"slices"
+	"sync"
 	"time"
 )
 
 const (
 	checkpointEvery = time.Second
 	checkpointBatch = 500
-	sweepEvery      = 2 * time.Second
 	// signOfLife is how often an answer that does not grow is saved all the same.
 	signOfLife = 2 * time.Second
 	// lastSave is how long answers may still be saved after the grace.
@@ -26,28 +26,24 @@ func (g *Generations) Run(ctx context.Context) error {
 	defer close(g.ended)
 	defer g.mirrors.close()
 	listening, deafen := context.WithCancel(context.WithoutCancel(ctx))
-	heeding := make(chan struct{})
-	go func() {
-		defer close(heeding)
-		g.listenForStops(listening)
-	}()
+	var others sync.WaitGroup
+	others.Go(func() { g.listenForStops(listening) })
+	// Apart from the checkpoints: to close what a whole server left behind takes
+	// longer than our own answers may be silent.
+	others.Go(func() { g.sweepRegularly(ctx) })
 	g.work(ctx)
 	deafen()
-	<-heeding
+	others.Wait()
 	return nil
 }
 
 func (g *Generations) work(ctx context.Context) {
-	g.sweep(ctx)
-	checkpoints, sweeps := time.NewTicker(checkpointEvery), time.NewTicker(sweepEvery)
+	checkpoints := time.NewTicker(checkpointEvery)
 	defer checkpoints.Stop()
-	defer sweeps.Stop()
 	for {
 		select {
 		case <-checkpoints.C:
 			g.checkpoint(ctx)
-		case <-sweeps.C:
-			g.sweep(ctx)
 		case <-ctx.Done():
 			g.drain(context.WithoutCancel(ctx), checkpoints.C)
 			return
@@ -125,7 +121,7 @@ func (g *Generations) checkpoint(ctx context.Context) {
 	for batch := range slices.Chunk(answers, checkpointBatch) {
 		lost, err := g.saveBatch(ctx, batch)
 		if err != nil {
-			g.watched = nil // others may be kept from saving too
+			g.unsaved.Store(true)
 			g.Log.WarnContext(ctx, "checkpoint failed", "answers", len(batch), "error", err)
 			return
 		}

@@ -28,8 +28,8 @@ func (uncached) Advance(context.Context, string) {}
 
 func notify() chat.Notifier { return chat.Notifier{Lists: uncached{}, Bells: new(stream.Bells)} }
 
-// leave stores a question with an answer that its owner has begun.
-func leave(t *testing.T, db *store.Store, owner string) (userID, answerID string) {
+// talk stores an empty conversation of a new user.
+func talk(t *testing.T, db *store.Store) (userID, conversationID string) {
 	t.Helper()
 	user := storetest.User(t, db, "user"+id.New())
 	now := time.Now().UTC()
@@ -37,8 +37,16 @@ func leave(t *testing.T, db *store.Store, owner string) (userID, answerID string
 	if err := db.CreateConversation(t.Context(), conversation); err != nil {
 		t.Fatal(err)
 	}
+	return user.ID, conversation.ID
+}
+
+// leave stores a question with an answer that its owner has begun.
+func leave(t *testing.T, db *store.Store, owner string) (userID, answerID string) {
+	t.Helper()
+	userID, conversationID := talk(t, db)
+	now := time.Now().UTC()
 	begun, err := db.BeginAnswer(t.Context(), chat.Beginning{
-		UserID: user.ID, ConversationID: conversation.ID,
+		UserID: userID, ConversationID: conversationID,
 		Question: &chat.Message{ID: id.New(), Role: chat.RoleUser, Content: "Hi", Status: chat.StatusComplete, CreatedAt: now, UpdatedAt: now},
 		Answer: chat.Message{
 			ID: id.New(), Role: chat.RoleAssistant, Status: chat.StatusStreaming, ModelID: demo,
@@ -48,7 +56,7 @@ func leave(t *testing.T, db *store.Store, owner string) (userID, answerID string
 	if err != nil {
 		t.Fatal(err)
 	}
-	return user.ID, begun.Answer.ID
+	return userID, begun.Answer.ID
 }
 
 func status(t *testing.T, db *store.Store, userID, answerID string) chat.Status {

@@ -9,6 +9,7 @@ import (
 )
 
 const (
+	sweepEvery = 2 * time.Second
 	sweepBatch = 100
 	// silence is how long an answer may go without a sign of life before it
 	// counts as abandoned. With the time between sweeps and the time to close it,
@@ -29,10 +30,27 @@ type sign struct {
 	since time.Time
 }
 
+// sweepRegularly sweeps at once and every now and then until ctx is done.
+func (g *Generations) sweepRegularly(ctx context.Context) {
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for {
+		g.sweep(ctx)
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // sweep closes answers that nobody makes any more: once those that an earlier
 // process left behind under our name, and always those of servers that have
 // fallen silent.
 func (g *Generations) sweep(ctx context.Context) {
+	if g.unsaved.Swap(false) {
+		g.watched = nil // others may have been kept from saving too
+	}
 	seen := make(watch)
 	for after := ""; ; {
 		running, err := g.runningAnswers(ctx, after)
@@ -44,7 +62,8 @@ func (g *Generations) sweep(ctx context.Context) {
 		}
 		for _, found := range running {
 			seen[found.MessageID] = g.watched.look(found)
-			if err := g.closeAbandoned(ctx, found, seen[found.MessageID]); errors.Is(err, problem.Unavailable) {
+			err := g.closeAbandoned(ctx, found, seen[found.MessageID])
+			if errors.Is(err, problem.Unavailable) || ctx.Err() != nil {
 				g.watched = nil
 				return
 			}
