@@ -20,7 +20,8 @@ func TestRequestsWhileDraining(t *testing.T) {
 	s.Router.Script(llmtest.Text("Half, "), llmtest.Wait(release), llmtest.Text("then whole."), llmtest.Finish("stop"))
 	user := s.User()
 	path := "/api/v1/conversations/" + user.Conversation().ID + "/messages"
-	stream := user.Stream(t.Context(), http.MethodPost, path, map[string]string{"content": "Hi"})
+	question, key := map[string]string{"content": "Hi"}, "Idempotency-Key: draining"
+	stream := user.Stream(t.Context(), http.MethodPost, path, question, key)
 	ack, _ := stream.Next()
 
 	s.Shutdown()
@@ -42,6 +43,12 @@ func TestRequestsWhileDraining(t *testing.T) {
 	again := user.Follow(t.Context(), ack.Data["messageId"].(string), "Last-Event-ID: "+stream.LastID)
 	if last := again.Last(); last.Name != "stream_reconnect" || last.Data["reason"] != "draining" {
 		t.Errorf("a reader that comes while draining is told %+v", last)
+	}
+	// So is who sends again what was taken before.
+	user.Post(path, map[string]string{"content": "Next"}, "Idempotency-Key: next").Problem(problem.Unavailable)
+	resent := user.Stream(t.Context(), http.MethodPost, path, question, key, "Last-Event-ID: "+stream.LastID)
+	if last := resent.Last(); last.Name != "stream_reconnect" || resent.Header.Get("Idempotency-Replayed") != "true" {
+		t.Errorf("who sends again while draining is told %+v", last)
 	}
 	close(release)
 	s.Stop()

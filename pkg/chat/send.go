@@ -148,7 +148,7 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 	made.source = source{model: model, provider: provider, temperature: d.temperature, maxTokens: d.maxTokens}
 	if err := g.claim(answer.ID, made); err != nil {
 		cancel(nil)
-		return Sent{}, err
+		return g.repeated(ctx, conversation, d, err)
 	}
 	begun, err := g.store(ctx, Beginning{
 		UserID:         conversation.UserID,
@@ -168,8 +168,8 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 	return Sent{Question: begun.Question, Answer: begun.Answer}, nil
 }
 
-// repeated finds the answer to a request that came before, when its model can
-// answer no more: what is there is still the answer.
+// repeated finds the answer to a request that came before, when none can begin:
+// what is there is still the answer.
 func (g *Generations) repeated(ctx context.Context, conversation Conversation, d draft, refused error) (Sent, error) {
 	if d.key == "" {
 		return Sent{}, refused
