@@ -80,7 +80,10 @@ func (g *Generations) report(ctx context.Context, answer *Message, err error) {
 func (g *Generations) save(ctx context.Context, userID string, answer *Message) (Conversation, error) {
 	refused := 0
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
-		conversation, err := g.finish(ctx, answer.Attempt, answer)
+		conversation, err := g.finish(ctx, answer)
+		if errors.Is(err, problem.Conflict) {
+			conversation, err = g.finished(ctx, userID, answer)
+		}
 		switch {
 		case err == nil:
 			g.Notify.Changed(context.WithoutCancel(ctx), userID)
@@ -102,8 +105,25 @@ func (g *Generations) save(ctx context.Context, userID string, answer *Message) 
 }
 
 // finish stores the answer on a context that outlives a stop.
-func (g *Generations) finish(ctx context.Context, attempt int, answer *Message) (Conversation, error) {
+func (g *Generations) finish(ctx context.Context, answer *Message) (Conversation, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	return g.Store.FinishAnswer(ctx, attempt, *answer)
+	return g.Store.FinishAnswer(ctx, answer.Attempt, *answer)
+}
+
+// finished finds the answer as an earlier try has stored it whose reply was lost.
+// Any other end of the answer is errLost.
+func (g *Generations) finished(ctx context.Context, userID string, answer *Message) (Conversation, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+	defer cancel()
+	stored, err := g.Messages.Message(ctx, userID, answer.ID)
+	switch {
+	case errors.Is(err, problem.NotFound):
+		return Conversation{}, errLost
+	case err != nil:
+		return Conversation{}, err
+	case stored.Status != answer.Status || !stored.UpdatedAt.Equal(answer.UpdatedAt):
+		return Conversation{}, errLost
+	}
+	return g.Talks.Conversation(ctx, userID, answer.ConversationID)
 }
