@@ -2,6 +2,7 @@ package chat
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"sync"
 	"time"
@@ -9,7 +10,10 @@ import (
 
 const (
 	checkpointEvery = time.Second
-	checkpointBatch = 500
+	// checkpointAnswers and checkpointBytes bound what one statement saves, so
+	// that it takes no longer than saveTimeout however much is being made.
+	checkpointAnswers = 500
+	checkpointBytes   = 2 * maxAnswer
 	// signOfLife is how often an answer that does not grow is saved all the same.
 	signOfLife = 2 * time.Second
 	// lastSave is how long answers may still be saved after the grace.
@@ -118,7 +122,7 @@ func (g *Generations) checkpoint(ctx context.Context) {
 			answers = append(answers, answer)
 		}
 	}
-	for batch := range slices.Chunk(answers, checkpointBatch) {
+	for batch := range batches(answers) {
 		lost, err := g.saveBatch(ctx, batch)
 		if err != nil {
 			g.unsaved.Store(true)
@@ -127,6 +131,27 @@ func (g *Generations) checkpoint(ctx context.Context) {
 		}
 		g.end(lost, errLost)
 		g.saved(batch, lost)
+	}
+}
+
+// batches divides answers into what one statement saves. None is larger than one
+// may be by itself.
+func batches(answers []Message) iter.Seq[[]Message] {
+	return func(yield func([]Message) bool) {
+		for len(answers) > 0 {
+			n, size := 0, 0
+			for n < min(len(answers), checkpointAnswers) {
+				size += len(answers[n].Content) + len(answers[n].Reasoning)
+				if n > 0 && size > checkpointBytes {
+					break
+				}
+				n++
+			}
+			if !yield(answers[:n]) {
+				return
+			}
+			answers = answers[n:]
+		}
 	}
 }
 
