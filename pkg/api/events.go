@@ -15,8 +15,8 @@ import (
 )
 
 // followMessage answers with the stream of an answer, from where the reader
-// left it. The status is never one on which EventSource gives up for good, as
-// long as a later try may succeed.
+// left it. As long as a later try may succeed, the status is not one on which
+// EventSource gives up for good, save 429 for one reader too many.
 func (s *Server) followMessage(c echo.Context, caller auth.Caller) error {
 	messageID, err := pathID(c)
 	if err != nil {

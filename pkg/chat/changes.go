@@ -43,7 +43,8 @@ type Changes struct {
 
 // Follow finds where a reader goes on in the feed of its account. The cursor is
 // the number of the last change that it has, or empty. The caller closes the
-// reader. More than MaxFeedReaders of one account are problem.TooMany.
+// reader. More than MaxFeedReaders of one account are problem.TooMany; no such
+// account is problem.NotFound.
 func (c *Changes) Follow(ctx context.Context, userID, cursor string) (*ChangeReader, error) {
 	leave, err := c.readers.enter(userID, MaxFeedReaders)
 	if err != nil {

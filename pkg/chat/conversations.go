@@ -28,7 +28,8 @@ type Conversations struct {
 }
 
 // Create makes an empty conversation. An empty model is the default one; one
-// that cannot answer is problem.UnknownModel or problem.InactiveModel.
+// that cannot answer is problem.UnknownModel or problem.InactiveModel. A user
+// without an account is problem.NotFound.
 func (c *Conversations) Create(ctx context.Context, userID, title, modelID string) (Conversation, error) {
 	model, _, err := c.Models.Resolve(ctx, modelID)
 	if err != nil {

@@ -50,7 +50,8 @@ const catchUp = 2 * time.Second
 
 // Follow finds the stream of an answer. The cursor is the id of the last event
 // that the reader has ("1.57"), or empty; a bad one begins again and is no
-// error. More than MaxReaders on one answer are problem.TooMany.
+// error. More than MaxReaders on one answer are problem.TooMany; what is no answer
+// of the user's is problem.NotFound. The caller closes the feed.
 func (g *Generations) Follow(ctx context.Context, userID, messageID, cursor string) (*Feed, error) {
 	feed, err := g.open(ctx, userID, messageID)
 	if err != nil {

@@ -64,7 +64,9 @@ type Message struct {
 	// an earlier one, and of all that followed it, as it is sent; an answer that
 	// is made again takes that of the earlier one once it stands.
 	Replaces string `json:"replaces,omitempty"`
-	// SupersededBy is the version that stands in this message's place.
+	// SupersededBy is what stands, or stood, in this message's place: another
+	// version of the answer, or the question that replaced this message or one
+	// before it.
 	SupersededBy string `json:"supersededBy,omitempty"`
 	// Attempt counts the streams of an answer; it is the first part of an
 	// event's id. A question has none.

@@ -47,8 +47,9 @@ type Sent struct {
 }
 
 // Send stores the question and begins the answer, which is made whether or not
-// anybody follows it. The kinds of its errors are those of
-// GenerationStore.BeginAnswer and Models.Resolve.
+// anybody follows it. A conversation that is not the user's is problem.NotFound,
+// and a server that is about to end problem.Unavailable; the other kinds of errors
+// are those of GenerationStore.BeginAnswer and Models.Resolve.
 func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 	conversation, err := g.Talks.Conversation(ctx, prompt.UserID, prompt.ConversationID)
 	if err != nil {
@@ -88,7 +89,9 @@ func (p *Prompt) hash() string {
 }
 
 // Regenerate begins another answer to the question of an answer. The old one is
-// superseded once the new one stands; if the new one fails, the old one stays.
+// superseded once the new one stands; if the new one fails, the old one stays. A
+// message that is no answer of the user's is problem.NotFound; the other kinds of
+// errors are those of Send.
 func (g *Generations) Regenerate(ctx context.Context, again Again) (Sent, error) {
 	old, err := g.answer(ctx, again.UserID, again.MessageID)
 	if err != nil {

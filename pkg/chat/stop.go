@@ -11,7 +11,8 @@ func stopsTopic(owner string) string { return "stops:" + owner }
 // Stop ends a running answer, wherever it is made, and keeps what there is of
 // it. It tells whether the answer was still running; one that had ended stays as
 // it is. The request is stored, so that it holds even if nobody hears the bell:
-// then the answer stops within a second.
+// then the answer stops within a second. A message that is no answer of the user's
+// is problem.NotFound.
 func (g *Generations) Stop(ctx context.Context, userID, messageID string) (Message, bool, error) {
 	answer, err := g.answer(ctx, userID, messageID)
 	if err != nil || answer.Status != StatusStreaming {

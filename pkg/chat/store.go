@@ -9,6 +9,8 @@ import (
 // conversation of somebody else is problem.NotFound, as if it did not exist.
 // A database that is away is problem.Unavailable.
 type ConversationStore interface {
+	// CreateConversation stores a new one. An owner without an account is
+	// problem.NotFound.
 	CreateConversation(ctx context.Context, conversation Conversation) error
 	Conversation(ctx context.Context, userID, id string) (Conversation, error)
 	// Conversations returns a page and the number of all that match.
