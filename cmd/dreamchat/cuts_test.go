@@ -87,11 +87,12 @@ func TestReadersThatAreCutOffHaveEveryCharacter(t *testing.T) {
 		givesUp bool
 		done    func(*testing.T)
 	}{
-		// An EventSource waits for a second before it comes again, so it takes
-		// many to be cut off often.
+		// An EventSource and the reader of README.md wait for a second before they
+		// come again, so it takes many to be cut off often.
 		{name: "EventSource of Chromium", readers: 32, read: readInChromium, givesUp: true},
 		{name: "eventsource 3 of npm", readers: 32, read: readInNode("eventsource")},
 		{name: "eventsource 2 of npm", readers: 8, read: readInNode("eventsource-2"), givesUp: true},
+		{name: "reader of README.md", readers: 32, read: readInNode("readme")},
 		{name: "fetch that sends again", readers: 8, read: readInNode("fetch")},
 		{name: "Go that follows", readers: 8, read: followInGo},
 		{name: "Go that sends again", readers: 8, read: sendAgainInGo},

@@ -4,10 +4,12 @@ import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { listen, listenAnew } from "./eventsource.mjs";
 import { send } from "./fetch.mjs";
+import { followAsTold } from "./readme.mjs";
 
 const require = createRequire(new URL("../../../../.tools/package.json", import.meta.url));
 const clients = {
   fetch: () => send,
+  readme: () => followAsTold,
   eventsource: () => listen.bind(null, require("eventsource").EventSource),
   "eventsource-2": () => listenAnew.bind(null, require("eventsource-2")),
 };

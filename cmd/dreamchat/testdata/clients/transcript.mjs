@@ -45,7 +45,7 @@ export class Transcript {
   }
 }
 
-async function proof(text) {
+export async function proof(text) {
   const { subtle } = globalThis.crypto ?? (await import("node:crypto")).webcrypto;
   const digest = new Uint8Array(await subtle.digest("SHA-256", new TextEncoder().encode(text)));
   return { length: text.length, sha256: Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") };
