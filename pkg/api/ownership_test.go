@@ -86,3 +86,15 @@ func TestThingsOfAnotherAreNotShownAround(t *testing.T) {
 		}
 	})
 }
+
+// A token may outlive its account, or be of another installation with the same
+// key.
+func TestATokenWithoutAnAccount(t *testing.T) {
+	t.Parallel()
+	key := apitest.Key(t)
+	here, elsewhere := apitest.Start(t, apitest.Options{Key: key}), apitest.Start(t, apitest.Options{Key: key})
+	nobody := here.As(elsewhere.User())
+	nobody.Get("/api/v1/auth/me").Problem(problem.NotFound)
+	nobody.Get("/api/v1/events").Problem(problem.NotFound)
+	nobody.Post("/api/v1/conversations", map[string]string{"title": "Whose?"}).Problem(problem.NotFound)
+}
