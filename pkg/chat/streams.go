@@ -31,10 +31,10 @@ type Streams interface {
 // Publication is the writing end of a stream. Its methods never wait and are
 // called by one goroutine at a time.
 type Publication interface {
-	// Append adds events. Readers, on this instance too, see them once they are
-	// kept outside of this process, so that no reader is shown what a crash could
-	// take back.
-	Append(events ...Event)
+	// Append adds an event. Readers, on this instance too, see it once it is kept
+	// outside of this process, so that no reader is shown what a crash could take
+	// back.
+	Append(event Event)
 	// Saved tells that the answer is this instance's own and that the database
 	// holds its first n events. Another goroutine may call it.
 	Saved(n int)
@@ -83,7 +83,7 @@ type direct struct {
 }
 
 // The log ends by one of these calls alone, so none of them can fail.
-func (d direct) Append(events ...Event) { _ = d.log.Append(events...) }
-func (d direct) Seal(terminal Event)    { _ = d.log.Seal(terminal) }
-func (d direct) Break(err error)        { d.log.Break(err) }
-func (d direct) Saved(int)              {}
+func (d direct) Append(event Event)  { _ = d.log.Append(event) }
+func (d direct) Seal(terminal Event) { _ = d.log.Seal(terminal) }
+func (d direct) Break(err error)     { d.log.Break(err) }
+func (d direct) Saved(int)           {}

@@ -183,7 +183,9 @@ func TestTheEndIsSeenFromEverywhere(t *testing.T) {
 	here, there := start(t, url), start(t, url)
 	short, long := publish(here), publish(here)
 	short.Seal(chat.Event{Type: chat.EventError})
-	long.Append(word("a"), word("b"), word("c"))
+	for _, text := range []string{"a", "b", "c"} {
+		long.Append(word(text))
+	}
 	eventually(t, "the events are in Redis", func() bool { return long.log.Len() == 4 })
 	there.Closed(t.Context(), long.id)
 	settle(t, here)

@@ -40,9 +40,9 @@ type publication struct {
 }
 
 // Append implements chat.Publication.
-func (p *publication) Append(events ...chat.Event) {
+func (p *publication) Append(event chat.Event) {
 	p.mu.Lock()
-	p.pending = append(p.pending, events...)
+	p.pending = append(p.pending, event)
 	due := p.due()
 	p.mu.Unlock()
 	if due {

@@ -14,7 +14,8 @@ func TestAnEventIsSeenHereAndThereOnceRedisHoldsIt(t *testing.T) {
 	here, there := start(t, url), start(t, url)
 	a := publish(here)
 	here.gate.Shut()
-	a.Append(word("a"), word("b"))
+	a.Append(word("a"))
+	a.Append(word("b"))
 	if a.log.Len() != 1 {
 		t.Error("an event that only this process holds is shown")
 	}
