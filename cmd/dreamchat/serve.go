@@ -69,7 +69,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	})
 	group.Go(func() error { return caches.relay(relaying) })
 	group.Go(func() error { return service.changes.Run(running) })
-	group.Go(func() error { return caches.lists.Run(running) })
+	group.Go(func() error { return caches.lists.Run(relaying) })
 	return group.Wait()
 }
 
