@@ -66,17 +66,17 @@ func (w *world) add(n int) {
 // deliver takes the reply to the process.
 func (w *world) draw(*rapid.T) { w.drawn = len(w.made) }
 
-func (w *world) store(t *rapid.T) {
+func (w *world) store(*rapid.T) {
 	if w.drawn == 0 || w.final != nil {
-		t.Skip("no checkpoint, or one that is refused")
+		return // there is none, or it is refused
 	}
 	w.row, w.stored, w.drawn = w.drawn, w.drawn, 0
 	w.rowVersion++
 }
 
-func (w *world) deliver(t *rapid.T) {
+func (w *world) deliver(*rapid.T) {
 	if w.stored == 0 {
-		t.Skip("no reply")
+		return // there is no reply
 	}
 	w.answer.Saved(w.stored)
 	w.stored = 0
@@ -84,7 +84,7 @@ func (w *world) deliver(t *rapid.T) {
 
 func (w *world) checkpoint(t *rapid.T) {
 	if w.final != nil || w.stored > 0 {
-		t.Skip("it is refused, or another one is on its way")
+		return // it is refused, or another one is on its way
 	}
 	w.draw(t)
 	w.store(t)
@@ -96,7 +96,7 @@ func (w *world) checkpoint(t *rapid.T) {
 func (w *world) sweeping(t *rapid.T) {
 	switch {
 	case w.final != nil:
-		t.Skip("it is closed")
+		return // it is closed already
 	case w.sweep == nil:
 		w.sweep = &sweep{row: w.row, version: w.rowVersion}
 	case !w.sweep.seized:
