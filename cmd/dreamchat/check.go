@@ -66,6 +66,7 @@ func (s *settings) check(wrong *complaints) {
 		`must be an Ed25519 private key as "openssl genpkey -algorithm ed25519" prints it`)
 	wrong.must(s.AppURL == "" || isHTTP(s.AppURL), "APP_URL", "must be an http or https URL")
 	wrong.must(isHTTP(s.OpenRouterURL), "OPENROUTER_BASE_URL", "must be an http or https URL")
+	s.others = s.checkServers(wrong)
 	wrong.must(!slices.ContainsFunc(s.CORSOrigins, notOrigin), "CORS_ORIGINS",
 		"must be origins such as https://chat.example, separated by commas")
 	wrong.must(s.LLMTimeout > 0, "LLM_TIMEOUT", "must be more than nothing")

@@ -32,6 +32,8 @@ type settings struct {
 
 	OpenRouterKey string        `env:"OPENROUTER_API_KEY"`
 	OpenRouterURL string        `env:"OPENROUTER_BASE_URL" envDefault:"https://openrouter.ai/api/v1"`
+	OllamaURL     string        `env:"OLLAMA_URL"`
+	Servers       []string      `env:"PROVIDERS"`
 	LLMTimeout    time.Duration `env:"LLM_TIMEOUT" envDefault:"60s"`
 	DefaultModel  string        `env:"DEFAULT_MODEL"`
 	DemoDelay     time.Duration `env:"DEMO_DELAY" envDefault:"25ms"`
@@ -46,6 +48,9 @@ type settings struct {
 
 	LogLevel  slog.Level `env:"LOG_LEVEL" envDefault:"info"`
 	LogFormat string     `env:"LOG_FORMAT" envDefault:"text"`
+
+	// others are the model servers beside OpenRouter, read from OllamaURL and Servers.
+	others []modelServer
 }
 
 // load reads the environment, and .env for what that leaves open. The error

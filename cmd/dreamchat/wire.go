@@ -4,16 +4,13 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net/http"
 	"runtime"
-	"strings"
 	"time"
 
 	"dreamchat/pkg/api"
 	"dreamchat/pkg/auth"
 	"dreamchat/pkg/cache"
 	"dreamchat/pkg/chat"
-	"dreamchat/pkg/llm"
 	"dreamchat/pkg/metrics"
 	"dreamchat/pkg/relay"
 	"dreamchat/pkg/store"
@@ -117,21 +114,4 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Grace:        set.ShutdownGrace + saveMargin,
 	}
 	return service{server: server, generations: generations, changes: changes}
-}
-
-// providers are who can be asked, by the name that the catalogue uses.
-func (s *settings) providers() chat.Providers {
-	providers := chat.Providers{"demo": llm.Demo{Pace: s.DemoDelay}.Client()}
-	if s.OpenRouterKey != "" {
-		providers["openrouter"] = &llm.Client{
-			BaseURL:    strings.TrimSuffix(s.OpenRouterURL, "/"),
-			Key:        s.OpenRouterKey,
-			HTTP:       &http.Client{Transport: llm.NewTransport()},
-			Silence:    s.LLMTimeout,
-			OpenRouter: true,
-			AppURL:     s.AppURL,
-			AppTitle:   "Dreamchat",
-		}
-	}
-	return providers
 }

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"net/http"
+	"os"
+	"regexp"
+	"strings"
+
+	"dreamchat/pkg/chat"
+	"dreamchat/pkg/llm"
+)
+
+// Names of providers, as the catalogue uses them.
+const (
+	providerDemo       = "demo"
+	providerOpenRouter = "openrouter"
+	providerOllama     = "ollama"
+)
+
+// maxServers bounds the servers that PROVIDERS may name.
+const maxServers = 20
+
+var serverName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,39}$`)
+
+// modelServer is a server with OpenAI's wire that is nothing but that.
+type modelServer struct {
+	name, url, key string
+}
+
+// keyName is the setting that holds the key of a server.
+func (m modelServer) keyName() string {
+	return "PROVIDER_" + strings.ToUpper(strings.ReplaceAll(m.name, "-", "_")) + "_KEY"
+}
+
+// checkServers reads the servers beside OpenRouter and notes what is wrong.
+func (s *settings) checkServers(wrong *complaints) []modelServer {
+	var found []modelServer
+	if s.OllamaURL != "" {
+		wrong.must(isHTTP(s.OllamaURL), "OLLAMA_URL", "must be an http or https URL")
+		base := strings.TrimSuffix(strings.TrimRight(s.OllamaURL, "/"), "/v1")
+		found = append(found, modelServer{name: providerOllama, url: base + "/v1"})
+	}
+	wrong.must(len(s.Servers) <= maxServers, "PROVIDERS", "must name at most 20 servers")
+	taken := map[string]bool{providerDemo: true, providerOpenRouter: true, providerOllama: true}
+	for _, entry := range s.Servers {
+		name, address, _ := strings.Cut(strings.TrimSpace(entry), "=")
+		server := modelServer{name: name, url: address}
+		wrong.must(serverName.MatchString(name) && isHTTP(address), "PROVIDERS",
+			"must be name=URL pairs such as local=http://localhost:8000/v1, separated by commas; a name has lower-case letters, digits and hyphens")
+		wrong.must(!taken[server.keyName()] && !taken[name], "PROVIDERS",
+			"must name each server once, and none demo, openrouter or ollama")
+		taken[name], taken[server.keyName()] = true, true
+		server.key = os.Getenv(server.keyName())
+		found = append(found, server)
+	}
+	return found
+}
+
+// providers are who can be asked, by the name that the catalogue uses.
+func (s *settings) providers() chat.Providers {
+	providers := chat.Providers{providerDemo: llm.Demo{Pace: s.DemoDelay}.Client()}
+	if s.OpenRouterKey != "" {
+		client := s.client(modelServer{url: s.OpenRouterURL, key: s.OpenRouterKey})
+		client.OpenRouter, client.AppURL, client.AppTitle = true, s.AppURL, "Dreamchat"
+		providers[providerOpenRouter] = client
+	}
+	for _, server := range s.others {
+		providers[server.name] = s.client(server)
+	}
+	return providers
+}
+
+func (s *settings) client(server modelServer) *llm.Client {
+	return &llm.Client{
+		BaseURL: server.url,
+		Key:     server.key,
+		HTTP:    &http.Client{Transport: llm.NewTransport()},
+		Silence: s.LLMTimeout,
+	}
+}
