@@ -12,6 +12,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"dreamchat/pkg/auth"
+	"dreamchat/pkg/chat"
 )
 
 // complaints are the wrong settings, one sentence each.
@@ -70,6 +71,9 @@ func (s *settings) check(wrong *complaints) {
 	wrong.must(!slices.ContainsFunc(s.CORSOrigins, notOrigin), "CORS_ORIGINS",
 		"must be origins such as https://chat.example, separated by commas")
 	wrong.must(s.LLMTimeout > 0, "LLM_TIMEOUT", "must be more than nothing")
+	wrong.must(s.Tries >= 1 && s.Tries <= 5, "LLM_TRIES", "must be from 1 to 5")
+	wrong.must(len(s.Fallbacks) <= chat.MaxFallbacks && !slices.Contains(s.Fallbacks, ""), "FALLBACK_MODELS",
+		"must be at most 5 models, separated by commas")
 	wrong.must(s.DemoDelay >= 0, "DEMO_DELAY", "must not be negative")
 	wrong.must(s.BodyLimit >= 1024, "BODY_LIMIT", "must be at least 1024")
 	wrong.must(s.Heartbeat >= time.Second, "STREAM_HEARTBEAT", "must be at least 1s")

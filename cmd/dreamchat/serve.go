@@ -57,6 +57,11 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	if _, _, err := service.server.Models.Resolve(ctx); err != nil {
 		return fmt.Errorf("DEFAULT_MODEL cannot be used: %s", problem.From(err).Detail)
 	}
+	for _, id := range set.Fallbacks {
+		if _, _, err := service.server.Models.Resolve(ctx, id); err != nil {
+			return fmt.Errorf("FALLBACK_MODELS cannot be used: %s", problem.From(err).Detail)
+		}
+	}
 	welcome(os.Stdout, set)
 
 	group, running := errgroup.WithContext(ctx)

@@ -35,7 +35,9 @@ type settings struct {
 	OllamaURL     string        `env:"OLLAMA_URL"`
 	Servers       []string      `env:"PROVIDERS"`
 	LLMTimeout    time.Duration `env:"LLM_TIMEOUT" envDefault:"60s"`
+	Tries         int           `env:"LLM_TRIES" envDefault:"3"`
 	DefaultModel  string        `env:"DEFAULT_MODEL"`
+	Fallbacks     []string      `env:"FALLBACK_MODELS"`
 	DemoDelay     time.Duration `env:"DEMO_DELAY" envDefault:"25ms"`
 	Titles        bool          `env:"TITLES" envDefault:"true"`
 

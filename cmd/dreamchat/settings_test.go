@@ -15,7 +15,7 @@ func TestEachWrongSettingIsNamedOnce(t *testing.T) {
 		"APP_URL=hush", "OPENROUTER_BASE_URL=ftp://hush", "CORS_ORIGINS=hush,https://hush.example/", "LLM_TIMEOUT=-1",
 		"DEMO_DELAY=-1s", "BODY_LIMIT=hush", "STREAM_HEARTBEAT=0s", "STREAM_WRITE_TIMEOUT=1ms", "SHUTDOWN_GRACE=-1s", "FEED_RETENTION=9m",
 		"LOG_LEVEL=hush", "LOG_FORMAT=hush", "TITLES=hush",
-		"OLLAMA_URL=hush", "PROVIDERS=hush",
+		"OLLAMA_URL=hush", "PROVIDERS=hush", "LLM_TRIES=9", "FALLBACK_MODELS=a,b,c,d,e,f",
 	}
 	for _, command := range [][]string{nil, {"migrate", "status"}, {"healthcheck"}} {
 		got := execute(t, t.TempDir(), wrong, command...)
@@ -59,6 +59,7 @@ func TestWhatKeepsItFromStarting(t *testing.T) {
 		"the password is not encoded":      {[]string{"DATABASE_URL=postgres://ada:hu%sh@db/chats"}, []string{"DATABASE_URL must be postgres://"}},
 		"no such default model":            {[]string{"DEFAULT_MODEL=openai/gpt-0"}, []string{"DEFAULT_MODEL cannot be used", "openai/gpt-0"}},
 		"the default model has no key":     {[]string{"DEFAULT_MODEL=openai/gpt-4o-mini"}, []string{"DEFAULT_MODEL cannot be used", "not available"}},
+		"no such model to fall back on":    {[]string{"FALLBACK_MODELS=dreamchat/demo,openai/gpt-0"}, []string{"FALLBACK_MODELS cannot be used", "openai/gpt-0"}},
 		"the database file is none":        {[]string{"DATABASE_URL=sqlite:."}, []string{"cannot be"}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -18,6 +18,10 @@ import (
 
 const (
 	modelsTTL = 5 * time.Minute
+	// retryPause is about how long a model is left alone that failed, and retryLimit
+	// how long one answer waits for that in all.
+	retryPause = 500 * time.Millisecond
+	retryLimit = 20 * time.Second
 	// saveMargin is what requests get beyond the grace of the answers that they
 	// wait for.
 	saveMargin = 7 * time.Second
@@ -73,7 +77,7 @@ type service struct {
 
 func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches *caches) service {
 	tokens := &auth.Tokens{Key: key, Issuer: set.issuer()}
-	models := &chat.Models{Store: db, Cache: caches.models, Providers: set.providers(), Default: set.DefaultModel}
+	models := &chat.Models{Store: db, Cache: caches.models, Providers: set.providers(), Default: set.DefaultModel, Fallbacks: set.Fallbacks}
 	notify := chat.Notifier{Lists: caches.lists, Bells: caches.streams}
 	generations := &chat.Generations{
 		Store:    db,
@@ -87,6 +91,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Grace:    set.ShutdownGrace,
 		OnFinish: caches.metrics.Finished,
 		Titles:   set.Titles,
+		Retries:  chat.Retries{Tries: set.Tries, Pause: retryPause, Limit: retryLimit},
 	}
 	changes := &chat.Changes{Store: db, Bells: caches.streams, Log: log, Retention: set.FeedRetention}
 	server := &api.Server{

@@ -135,6 +135,8 @@ func typeName(t reflect.Type) string {
 		return "a whole number"
 	case reflect.Float64:
 		return "a number"
+	case reflect.Slice:
+		return "a list of strings"
 	default:
 		return "of another type"
 	}

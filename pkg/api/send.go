@@ -20,6 +20,7 @@ type prompt struct {
 	MaxTokens   *int     `json:"maxTokens" validate:"omitnil,min=1,max=200000"`
 	LastSeq     *int64   `json:"lastSeq" validate:"omitnil,min=0"`
 	Replaces    *string  `json:"replaces"`
+	Fallbacks   []string `json:"fallbackModels" validate:"max=5,dive,notblank,max=200"`
 }
 
 func (s *Server) sendMessage(c echo.Context, caller auth.Caller) error {
@@ -56,6 +57,7 @@ func (s *Server) send(c echo.Context, caller auth.Caller) (*chat.Feed, error) {
 		ConversationID: conversationID,
 		Content:        body.Content,
 		ModelID:        body.ModelID,
+		Fallbacks:      body.Fallbacks,
 		Temperature:    body.Temperature,
 		MaxTokens:      body.MaxTokens,
 		LastSeq:        body.LastSeq,
@@ -72,6 +74,7 @@ type again struct {
 	ModelID     string   `json:"modelId" validate:"max=200"`
 	Temperature *float64 `json:"temperature" validate:"omitnil,min=0,max=2"`
 	MaxTokens   *int     `json:"maxTokens" validate:"omitnil,min=1,max=200000"`
+	Fallbacks   []string `json:"fallbackModels" validate:"max=5,dive,notblank,max=200"`
 }
 
 func (s *Server) regenerateMessage(c echo.Context, caller auth.Caller) error {
@@ -99,6 +102,7 @@ func (s *Server) regenerate(c echo.Context, caller auth.Caller) (*chat.Feed, err
 		UserID:      caller.UserID,
 		MessageID:   messageID,
 		ModelID:     body.ModelID,
+		Fallbacks:   body.Fallbacks,
 		Temperature: body.Temperature,
 		MaxTokens:   body.MaxTokens,
 		Key:         key,

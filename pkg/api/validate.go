@@ -43,7 +43,7 @@ func broken(request any, known []problem.Field) []problem.Field {
 	}
 	var fields []problem.Field
 	for _, rule := range found {
-		pointer := "/" + rule.Field()
+		pointer := "/" + inLists.Replace(rule.Field())
 		same := func(field problem.Field) bool { return field.Pointer == pointer }
 		if !slices.ContainsFunc(known, same) {
 			fields = append(fields, problem.Field{Pointer: pointer, Detail: sentence(rule)})
@@ -51,6 +51,11 @@ func broken(request any, known []problem.Field) []problem.Field {
 	}
 	return fields
 }
+
+// inLists makes parts of a JSON Pointer of the validator's indexes.
+//
+//nolint:gochecknoglobals // made once, never written
+var inLists = strings.NewReplacer("[", "/", "]", "")
 
 // sentence tells a caller what a rule asks for.
 func sentence(rule validator.FieldError) string {
@@ -72,6 +77,9 @@ func sentence(rule validator.FieldError) string {
 		}
 		return "must be at least " + rule.Param()
 	case "max":
+		if rule.Kind() == reflect.Slice {
+			return "must have at most " + rule.Param() + " entries"
+		}
 		if text {
 			return "must have at most " + rule.Param() + " characters"
 		}

@@ -39,8 +39,10 @@ type generation struct {
 
 // source is who is asked for the answer, and how.
 type source struct {
-	model       Model
-	provider    Provider
+	candidate
+
+	// fallbacks are asked, in order, if the model fails before its first token.
+	fallbacks   []candidate
 	first       string // the question, if nothing stands before it
 	temperature *float64
 	maxTokens   *int

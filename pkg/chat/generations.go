@@ -39,6 +39,8 @@ type Generations struct {
 	OnFinish func(Outcome)
 	// Titles has conversations without a title named after an answer.
 	Titles bool
+	// Retries is how models are asked again that fail before their first token.
+	Retries Retries
 
 	mu       sync.Mutex
 	running  map[string]*generation // by the answer's id
@@ -53,10 +55,11 @@ type Generations struct {
 	unsaved atomic.Bool
 	mirrors mirrors
 	readers readers
-	// signals makes the channels that follow: giveUp is closed when answers that
-	// cannot be saved must be let go, ended when Run has returned.
-	signals       sync.Once
-	giveUp, ended chan struct{}
+	// signals makes the channels that follow: leaving is closed when the server is
+	// to end, giveUp when answers that cannot be saved must be let go, ended when
+	// Run has returned.
+	signals                sync.Once
+	leaving, giveUp, ended chan struct{}
 }
 
 // claim registers a generation before its row is there, so that whoever sees

@@ -30,7 +30,7 @@ func (g *Generations) make(ctx context.Context, made *generation) {
 	g.settle(ctx, made, err)
 }
 
-// ask follows the provider to the end of the answer. Its frame is held as long
+// ask follows a provider to the end of the answer. Its frame is held as long
 // as that takes, so it is small.
 func (g *Generations) ask(ctx context.Context, made *generation) (err error) {
 	defer func() {
@@ -39,11 +39,7 @@ func (g *Generations) ask(ctx context.Context, made *generation) (err error) {
 			err = fmt.Errorf("chat: panic in a generation: %v\n%s", fault, debug.Stack())
 		}
 	}()
-	request, err := g.request(ctx, made)
-	if err != nil {
-		return err
-	}
-	return made.follow(ctx, request)
+	return g.try(ctx, made)
 }
 
 // settle stores the answer and ends the stream.

@@ -23,6 +23,9 @@ type Models struct {
 	Providers Providers
 	// Default is the model of a conversation that names none.
 	Default string
+	// Fallbacks are asked, in order, when a model fails before its first token and
+	// the request names no others.
+	Fallbacks []string
 }
 
 // List returns the whole catalogue, ordered by id. A model whose provider is
@@ -74,6 +77,33 @@ func (m *Models) Resolve(ctx context.Context, ids ...string) (Model, Provider, e
 		return Model{}, nil, problem.InactiveModel.New("The model "+quote(id)+" is not available now.").With("model", id)
 	}
 	return model, m.Providers[model.Provider], nil
+}
+
+// fallbacks returns the models to ask when the one with this id fails: those that
+// the request names, even if that is none, else those of the settings that can be
+// asked now. A nil asked names nothing; its errors are those of Resolve.
+func (m *Models) fallbacks(ctx context.Context, id string, asked []string) ([]candidate, error) {
+	ids := asked
+	if asked == nil {
+		ids = m.Fallbacks
+	}
+	var found []candidate
+	taken := []string{id}
+	for _, id := range ids {
+		if slices.Contains(taken, id) {
+			continue
+		}
+		taken = append(taken, id)
+		model, provider, err := m.Resolve(ctx, id)
+		away := errors.Is(err, problem.UnknownModel) || errors.Is(err, problem.InactiveModel)
+		switch {
+		case err == nil:
+			found = append(found, candidate{model: model, provider: provider})
+		case asked != nil || !away:
+			return nil, err
+		}
+	}
+	return found, nil
 }
 
 // quote bounds a name that a caller made up before it is told back.

@@ -56,7 +56,7 @@ func (m *Message) ack() Event {
 		ConversationID: m.ConversationID,
 		UserMessageID:  m.QuestionID,
 		MessageID:      m.ID,
-		Model:          m.ModelID,
+		Model:          m.askedModel(),
 		Status:         StatusStreaming,
 	})
 }

@@ -60,6 +60,7 @@ func (g *Generations) drain(ctx context.Context, checkpoints <-chan time.Time) {
 	g.mu.Lock()
 	g.draining = true
 	g.mu.Unlock()
+	close(g.lastOrders())
 	g.titling.end()
 	ended := make(chan struct{})
 	go func() {
@@ -98,8 +99,16 @@ func (g *Generations) lastCall() chan struct{} {
 	return g.giveUp
 }
 
+// lastOrders is closed when the server is to end and nothing is begun any more.
+func (g *Generations) lastOrders() chan struct{} {
+	g.makeSignals()
+	return g.leaving
+}
+
 func (g *Generations) makeSignals() {
-	g.signals.Do(func() { g.giveUp, g.ended = make(chan struct{}), make(chan struct{}) })
+	g.signals.Do(func() {
+		g.leaving, g.giveUp, g.ended = make(chan struct{}), make(chan struct{}), make(chan struct{})
+	})
 }
 
 // all returns the generations that run here.

@@ -14,7 +14,10 @@ type Prompt struct {
 	ConversationID string
 	Content        string
 	// ModelID answers in place of the conversation's model, if it is not empty.
-	ModelID     string
+	ModelID string
+	// Fallbacks are asked, in order, if the model fails before its first token; nil
+	// leaves them to the settings.
+	Fallbacks   []string
 	Temperature *float64
 	MaxTokens   *int
 	// Replaces is the question whose place this one takes: it and all that
@@ -33,6 +36,7 @@ type Again struct {
 	// MessageID is the newest answer that stands in its conversation.
 	MessageID   string
 	ModelID     string
+	Fallbacks   []string // as in Prompt
 	Temperature *float64
 	MaxTokens   *int
 	Key         string
@@ -70,6 +74,7 @@ func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 		hash:        prompt.hash(),
 		key:         prompt.Key,
 		modelID:     prompt.ModelID,
+		fallbacks:   prompt.Fallbacks,
 		temperature: prompt.Temperature,
 		maxTokens:   prompt.MaxTokens,
 		question:    &question,
@@ -78,12 +83,23 @@ func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 	})
 }
 
-// hash leaves an empty Replaces out, so that a key of a server that does not know
-// the field stays good.
+// hash leaves out what is not set of Replaces and Fallbacks, so that a key of a
+// server that does not know the field stays good.
 func (p *Prompt) hash() string {
 	fields := []any{"send", p.Content, p.ModelID, p.Temperature, p.MaxTokens, p.LastSeq}
 	if p.Replaces != "" {
 		fields = append(fields, p.Replaces)
+	}
+	if p.Fallbacks != nil {
+		fields = append(fields, p.Fallbacks)
+	}
+	return requestHash(fields...)
+}
+
+func (a *Again) hash() string {
+	fields := []any{"regenerate", a.MessageID, a.ModelID, a.Temperature, a.MaxTokens, nil}
+	if a.Fallbacks != nil {
+		fields = append(fields, a.Fallbacks)
 	}
 	return requestHash(fields...)
 }
@@ -102,9 +118,10 @@ func (g *Generations) Regenerate(ctx context.Context, again Again) (Sent, error)
 		return Sent{}, err
 	}
 	return g.begin(ctx, conversation, draft{
-		hash:        requestHash("regenerate", again.MessageID, again.ModelID, again.Temperature, again.MaxTokens, nil),
+		hash:        again.hash(),
 		key:         again.Key,
 		modelID:     again.ModelID,
+		fallbacks:   again.Fallbacks,
 		temperature: again.Temperature,
 		maxTokens:   again.MaxTokens,
 		questionID:  old.QuestionID,
@@ -115,6 +132,7 @@ func (g *Generations) Regenerate(ctx context.Context, again Again) (Sent, error)
 // draft is what Send and Regenerate have in common.
 type draft struct {
 	hash, key, modelID   string
+	fallbacks            []string
 	temperature          *float64
 	maxTokens            *int
 	question             *Message
@@ -124,6 +142,10 @@ type draft struct {
 
 func (g *Generations) begin(ctx context.Context, conversation Conversation, d draft) (Sent, error) {
 	model, provider, err := g.Models.Resolve(ctx, d.modelID, conversation.ModelID)
+	if err != nil {
+		return g.repeated(ctx, conversation, d, err)
+	}
+	fallbacks, err := g.Models.fallbacks(ctx, model.ID, d.fallbacks)
 	if err != nil {
 		return g.repeated(ctx, conversation, d, err)
 	}
@@ -148,7 +170,10 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 	// The answer is made on a context of its own: who asked may go away.
 	detached, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	made := newGeneration(conversation.UserID, answer, cancel)
-	made.source = source{model: model, provider: provider, temperature: d.temperature, maxTokens: d.maxTokens}
+	made.source = source{
+		candidate: candidate{model: model, provider: provider}, fallbacks: fallbacks,
+		temperature: d.temperature, maxTokens: d.maxTokens,
+	}
 	if err := g.claim(answer.ID, made); err != nil {
 		cancel(nil)
 		return g.repeated(ctx, conversation, d, err)
