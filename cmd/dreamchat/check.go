@@ -71,6 +71,7 @@ func (s *settings) check(wrong *complaints) {
 	wrong.must(!slices.ContainsFunc(s.CORSOrigins, notOrigin), "CORS_ORIGINS",
 		"must be origins such as https://chat.example, separated by commas")
 	wrong.must(s.LLMTimeout > 0, "LLM_TIMEOUT", "must be more than nothing")
+	wrong.must(s.FirstToken >= 0, "LLM_FIRST_TOKEN_TIMEOUT", "must not be negative")
 	wrong.must(s.Tries >= 1 && s.Tries <= 5, "LLM_TRIES", "must be from 1 to 5")
 	wrong.must(len(s.Fallbacks) <= chat.MaxFallbacks && !slices.Contains(s.Fallbacks, ""), "FALLBACK_MODELS",
 		"must be at most 5 models, separated by commas")

@@ -72,9 +72,10 @@ func (s *settings) providers() chat.Providers {
 
 func (s *settings) client(server modelServer) *llm.Client {
 	return &llm.Client{
-		BaseURL: server.url,
-		Key:     server.key,
-		HTTP:    &http.Client{Transport: llm.NewTransport()},
-		Silence: s.LLMTimeout,
+		BaseURL:    server.url,
+		Key:        server.key,
+		HTTP:       &http.Client{Transport: llm.NewTransport()},
+		Silence:    s.LLMTimeout,
+		FirstToken: s.FirstToken,
 	}
 }

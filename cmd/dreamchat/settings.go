@@ -35,6 +35,7 @@ type settings struct {
 	OllamaURL     string        `env:"OLLAMA_URL"`
 	Servers       []string      `env:"PROVIDERS"`
 	LLMTimeout    time.Duration `env:"LLM_TIMEOUT" envDefault:"60s"`
+	FirstToken    time.Duration `env:"LLM_FIRST_TOKEN_TIMEOUT"`
 	Tries         int           `env:"LLM_TRIES" envDefault:"3"`
 	DefaultModel  string        `env:"DEFAULT_MODEL"`
 	Fallbacks     []string      `env:"FALLBACK_MODELS"`
@@ -81,6 +82,9 @@ func load() (settings, error) {
 func (s *settings) complete() {
 	if s.DatabaseURL == "" {
 		s.DatabaseURL = "sqlite:" + filepath.Join(s.DataDir, "dreamchat.db")
+	}
+	if s.FirstToken == 0 {
+		s.FirstToken = s.LLMTimeout
 	}
 	if s.DefaultModel == "" {
 		s.DefaultModel = chat.DemoModelID

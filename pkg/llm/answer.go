@@ -29,6 +29,7 @@ type answer struct {
 	text, reasoning mender
 	named           bool // the generation's id has been told
 	modelTold       bool
+	begun           bool // there was text, reasoning or an end
 	finished        bool
 	usage           *chat.Usage
 }
@@ -53,6 +54,10 @@ func (a *answer) read(generationID string) error {
 }
 
 func (a *answer) tell(delta chat.Delta) error {
+	if !a.begun && (delta.Text != "" || delta.Reasoning != "" || delta.FinishReason != "") {
+		a.begun = true
+		a.watch.arrived()
+	}
 	if delta != (chat.Delta{}) && !a.yield(delta, nil) {
 		return errLeft
 	}

@@ -33,6 +33,9 @@ type Client struct {
 	// Silence is how long the provider may send nothing at all, at first and
 	// later, before the answer fails; 0 is no limit.
 	Silence time.Duration
+	// FirstToken is how long the first piece of text or reasoning may take, whatever
+	// signs of life come before it; 0 is no limit.
+	FirstToken time.Duration
 	// OpenRouter tells that the provider knows OpenRouter's additions: the
 	// session of a conversation, and who is asking.
 	OpenRouter bool
@@ -59,6 +62,7 @@ func (c *Client) complete(ctx context.Context, request chat.Request, yield func(
 	defer cancel(nil)
 	watch := newWatch(c.Silence, cancel)
 	defer watch.stop()
+	watch.expect(c.FirstToken)
 
 	response, err := c.send(run, watch, request)
 	if err != nil {

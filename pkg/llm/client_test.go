@@ -191,6 +191,50 @@ func TestCommentsAreSignsOfLife(t *testing.T) {
 	}
 }
 
+func TestSignsOfLifeAreNoFirstToken(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]llmtest.Step{
+		"comments":   llmtest.Comment("OPENROUTER PROCESSING"),
+		"the header": llmtest.Raw(""),
+		"a chunk without words": llmtest.Chunk(
+			`{"id":"gen-test","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]}`),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			router := llmtest.New(t)
+			var script []llmtest.Step
+			for range 200 {
+				script = append(script, begin, llmtest.Delay(50*time.Millisecond))
+			}
+			router.Script(append(script, llmtest.Answer("Too late."))...)
+			client := clientOf(t, router)
+			client.FirstToken = 300 * time.Millisecond
+			began := time.Now()
+			got := listen(client.Complete(t.Context(), ask("m", "Hi")))
+			if took := time.Since(began); problemOf(t, got.err).Kind != problem.UpstreamTimeout || took < client.FirstToken || took > 20*client.FirstToken {
+				t.Errorf("after %v: %+v", took, got)
+			}
+			soon(t, "the connection closes", await(t, router, 1).Gone, time.Second)
+		})
+	}
+}
+
+func TestAnswersMayTakeLongOnceTheyHaveBegun(t *testing.T) {
+	t.Parallel()
+	for name, first := range map[string]llmtest.Step{"text": llmtest.Text("Hello"), "reasoning": llmtest.Reasoning("Hm")} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			router := llmtest.New(t)
+			router.Script(first, llmtest.Delay(600*time.Millisecond), llmtest.Text("."), llmtest.Finish("stop"), llmtest.Done())
+			client := clientOf(t, router)
+			client.FirstToken = 300 * time.Millisecond
+			if got := listen(client.Complete(t.Context(), ask("m", "Hi"))); got.err != nil || got.finish != "stop" {
+				t.Errorf("got %+v", got)
+			}
+		})
+	}
+}
+
 func TestFinishedAnswerDoesNotWaitForDone(t *testing.T) {
 	t.Parallel()
 	router := llmtest.New(t)

@@ -133,6 +133,8 @@ func (c *Client) transportFailure(ctx, run context.Context, err error, sentence 
 		return err
 	case errors.Is(context.Cause(run), errSilent):
 		return problem.UpstreamTimeout.Because(err, "The model provider fell silent.")
+	case errors.Is(context.Cause(run), errLate):
+		return problem.UpstreamTimeout.Because(err, "The model took too long to begin its answer.")
 	case errors.As(err, &slow) && slow.Timeout():
 		return problem.UpstreamTimeout.Because(err, "The model provider took too long to answer.")
 	default:

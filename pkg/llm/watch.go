@@ -8,7 +8,10 @@ import (
 	"time"
 )
 
-var errSilent = errors.New("llm: the provider is silent")
+var (
+	errSilent = errors.New("llm: the provider is silent")
+	errLate   = errors.New("llm: the first token is late")
+)
 
 // watch cancels a request when waiting for the provider takes too long. What
 // the consumer takes does not count. Marking a wait is two atomic stores: the
@@ -19,6 +22,7 @@ type watch struct {
 	limit  atomic.Int64 // nanoseconds, 0 for none
 	since  atomic.Int64 // when the wait began, in nanoseconds after start
 	timer  *time.Timer
+	first  *time.Timer // until the first token; nil without a limit
 }
 
 // Values of since that are no time.
@@ -39,6 +43,20 @@ func newWatch(limit time.Duration, cancel context.CancelCauseFunc) *watch {
 	return w
 }
 
+// expect sets how long the first token may take, whatever comes before it.
+func (w *watch) expect(within time.Duration) {
+	if within > 0 {
+		w.first = time.AfterFunc(within, func() { w.cancel(errLate) })
+	}
+}
+
+// arrived tells that the first token has come.
+func (w *watch) arrived() {
+	if w.first != nil {
+		w.first.Stop()
+	}
+}
+
 // tighten sets the limit from now on.
 func (w *watch) tighten(limit time.Duration) {
 	if old := w.limit.Load(); old == 0 || int64(limit) < old {
@@ -54,6 +72,7 @@ func (w *watch) end() { w.since.Store(idle) }
 func (w *watch) stop() {
 	w.since.Store(stopped)
 	w.timer.Stop()
+	w.arrived()
 }
 
 func (w *watch) check() {
