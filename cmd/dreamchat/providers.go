@@ -5,9 +5,11 @@ import (
 	"os"
 	"regexp"
 	"strings"
+	"time"
 
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/llm"
+	"dreamchat/pkg/metrics"
 )
 
 // Names of providers, as the catalogue uses them.
@@ -57,17 +59,23 @@ func (s *settings) checkServers(wrong *complaints) []modelServer {
 }
 
 // providers are who can be asked, by the name that the catalogue uses.
-func (s *settings) providers() chat.Providers {
+func (s *settings) providers(counted *metrics.Metrics) chat.Providers {
 	providers := chat.Providers{providerDemo: llm.Demo{Pace: s.DemoDelay}.Client()}
 	if s.OpenRouterKey != "" {
 		client := s.client(modelServer{url: s.OpenRouterURL, key: s.OpenRouterKey})
 		client.OpenRouter, client.AppURL, client.AppTitle = true, s.AppURL, "Dreamchat"
-		providers[providerOpenRouter] = client
+		providers[providerOpenRouter] = spared(client, counted.Circuit(providerOpenRouter))
 	}
 	for _, server := range s.others {
-		providers[server.name] = s.client(server)
+		providers[server.name] = spared(s.client(server), counted.Circuit(server.name))
 	}
 	return providers
+}
+
+// spared leaves a provider alone for a while once it fails in a row. The while is
+// longer than an answer waits, so that a fallback answers at once.
+func spared(provider chat.Provider, tell func(open bool)) *llm.Breaker {
+	return &llm.Breaker{Provider: provider, Failures: 5, Pause: 30 * time.Second, OnChange: tell}
 }
 
 func (s *settings) client(server modelServer) *llm.Client {

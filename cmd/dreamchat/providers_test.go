@@ -85,3 +85,32 @@ func TestWrongProvidersKeepItFromStarting(t *testing.T) {
 		})
 	}
 }
+
+func TestAProviderThatFailsAgainAndAgainIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	at, router := onSQLite(t), llmtest.New(t)
+	router.Choose(func(*llmtest.Exchange) []llmtest.Step {
+		return []llmtest.Step{llmtest.ErrorStatus(http.StatusInternalServerError, "Oh no.", "")}
+	})
+	server := at.start(t, append(openRouter(router), "LLM_TRIES=1", "FALLBACK_MODELS="+chat.DemoModelID, "DEMO_DELAY=0s", "TITLES=false")...)
+	user := server.register("ada")
+	path := "/api/v1/conversations/" + user.conversation().ID + "/messages"
+	for _, code := range []string{"upstream_error", "upstream_error", "upstream_error", "upstream_error", "upstream_error", "upstream_busy"} {
+		answer := want[struct{ Message chat.Message }](user, http.StatusCreated, http.MethodPost, path,
+			map[string]string{"content": "Hi", "modelId": llama}, "Accept: application/json").Message
+		tried, _ := answer.Metadata["tried"].([]any)
+		if len(tried) != 1 || answer.ModelID != chat.DemoModelID {
+			t.Fatalf("answered: %+v", answer)
+		}
+		if try, _ := tried[0].(map[string]any); try["model"] != llama || try["code"] != code {
+			t.Errorf("tried: %v, want %s", try, code)
+		}
+	}
+	if asked := len(router.Exchanges()); asked != 5 {
+		t.Errorf("the provider was asked %d times", asked)
+	}
+	const open = `dreamchat_provider_circuit_open{provider="openrouter"} 1`
+	if told := server.nobody().reply(http.StatusOK, http.MethodGet, "/metrics", nil); !strings.Contains(string(told), open) {
+		t.Errorf("the metrics do not tell %s", open)
+	}
+}

@@ -77,7 +77,7 @@ type service struct {
 
 func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches *caches) service {
 	tokens := &auth.Tokens{Key: key, Issuer: set.issuer()}
-	models := &chat.Models{Store: db, Cache: caches.models, Providers: set.providers(), Default: set.DefaultModel, Fallbacks: set.Fallbacks}
+	models := &chat.Models{Store: db, Cache: caches.models, Providers: set.providers(caches.metrics), Default: set.DefaultModel, Fallbacks: set.Fallbacks}
 	notify := chat.Notifier{Lists: caches.lists, Bells: caches.streams}
 	generations := &chat.Generations{
 		Store:    db,

@@ -54,7 +54,7 @@ func (a *answer) read(generationID string) error {
 }
 
 func (a *answer) tell(delta chat.Delta) error {
-	if !a.begun && (delta.Text != "" || delta.Reasoning != "" || delta.FinishReason != "") {
+	if !a.begun && begins(&delta) {
 		a.begun = true
 		a.watch.arrived()
 	}
@@ -62,6 +62,12 @@ func (a *answer) tell(delta chat.Delta) error {
 		return errLeft
 	}
 	return nil
+}
+
+// begins tells whether a piece is more than signs of life: the model has begun to
+// answer, or has ended.
+func begins(delta *chat.Delta) bool {
+	return delta.Text != "" || delta.Reasoning != "" || delta.FinishReason != ""
 }
 
 func (a *answer) chunks(events *sse.Reader) error {

@@ -54,8 +54,7 @@ func (c *Client) failure(status int, f fault, wait time.Duration) *problem.Error
 	if f.flagged() {
 		kind, sentence = problem.UpstreamRejected, "The moderation of the model provider refuses the request."
 	}
-	failed := kind.Because(fmt.Errorf("provider answered with status %d, code %q, type %q",
-		status, clip(f.code()), clip(f.kind())), sentence)
+	failed := kind.Because(&statusError{status: status, code: clip(f.code()), kind: clip(f.kind())}, sentence)
 	if words := c.harmless(f.Message); words != "" && kind != problem.UpstreamAuth {
 		failed = failed.With("upstream", words)
 	}
@@ -63,6 +62,17 @@ func (c *Client) failure(status int, f fault, wait time.Duration) *problem.Error
 		wait = f.retryAfter()
 	}
 	return failed.After(min(wait, maxWait))
+}
+
+// statusError is what a provider answered, without its words.
+type statusError struct {
+	status     int // 0 if none was told
+	code, kind string
+}
+
+// Error implements error, for the log.
+func (e *statusError) Error() string {
+	return fmt.Sprintf("provider answered with status %d, code %q, type %q", e.status, e.code, e.kind)
 }
 
 // harmless is the start of a text of the provider, on one line; it is empty if

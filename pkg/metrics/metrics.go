@@ -18,6 +18,7 @@ type Metrics struct {
 	duration    *prometheus.HistogramVec
 	tokens      *prometheus.CounterVec
 	lookups     *prometheus.CounterVec
+	circuits    *prometheus.GaugeVec
 }
 
 // New returns metrics with a registry of their own, which also tells about the
@@ -47,9 +48,13 @@ func New() *Metrics {
 			Name: "dreamchat_cache_lookups_total",
 			Help: "Lookups in a cache, by result.",
 		}, []string{"cache", "result"}),
+		circuits: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "dreamchat_provider_circuit_open",
+			Help: "Whether a provider is left alone for a while, since it failed too often: 1 if so.",
+		}, []string{"provider"}),
 	}
 	m.Registry.MustRegister(
-		m.generations, m.firstToken, m.duration, m.tokens, m.lookups,
+		m.generations, m.firstToken, m.duration, m.tokens, m.lookups, m.circuits,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -65,6 +70,17 @@ func (m *Metrics) Finished(outcome chat.Outcome) {
 	}
 	m.tokens.WithLabelValues(outcome.Provider, "prompt").Add(float64(outcome.PromptTokens))
 	m.tokens.WithLabelValues(outcome.Provider, "completion").Add(float64(outcome.CompletionTokens))
+}
+
+// Circuit returns what is to be told when a provider is left alone, or no more.
+func (m *Metrics) Circuit(provider string) func(open bool) {
+	state := m.circuits.WithLabelValues(provider)
+	return func(open bool) {
+		state.Set(0)
+		if open {
+			state.Set(1)
+		}
+	}
 }
 
 // Lookup counts a lookup in a cache.
