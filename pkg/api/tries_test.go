@@ -11,6 +11,7 @@ import (
 	"dreamchat/pkg/api"
 	"dreamchat/pkg/api/apitest"
 	"dreamchat/pkg/chat"
+	"dreamchat/pkg/llm"
 	"dreamchat/pkg/llm/llmtest"
 	"dreamchat/pkg/problem"
 )
@@ -293,4 +294,21 @@ func TestBadFallbacks(t *testing.T) {
 		t.Error("the same request is not known again")
 	}
 	send([]string{third}, "Idempotency-Key: k").Problem(problem.KeyReused)
+}
+
+// A server that dies leaves an answer that tells who was making it.
+func TestTheModelThatAnswersIsSavedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := retrying(t, 1, second)
+	s.Server.Models.Providers["openrouter"].(*llm.Client).Silence = time.Minute // not what ends the answer
+	s.Router.Script(llmtest.ErrorStatus(http.StatusBadRequest, "No.", ""))
+	s.Router.Script(llmtest.Text("Half"), llmtest.Hang())
+	user := s.User()
+	stream := user.Send(t.Context(), user.Conversation().ID, "Hi")
+	ack, _ := stream.Next()
+	answerID := ack.Data["messageId"].(string)
+	apitest.Eventually(t, "the answer is saved", func() bool { return stored(user, answerID).Content == "Half" })
+	if message := stored(user, answerID); message.ModelID != second || tried(message) != apitest.Model+" upstream_rejected; " {
+		t.Errorf("stored: %+v", message)
+	}
 }

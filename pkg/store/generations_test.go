@@ -163,6 +163,8 @@ func TestCheckpointSavesAnswersThatRun(t *testing.T) {
 		now := running[0]
 		now.Content, now.Reasoning, now.Marks = "half", "because", []byte{1, 2}
 		now.LastEventSeq, now.GenerationID = 17, "gen-2"
+		now.ModelID = "some/fallback"
+		now.Metadata = chat.Metadata{"tried": []any{map[string]any{"model": "some/model", "code": "upstream_error"}}}
 		elsewhere.Attempt = 2
 		closed.Content = "late"
 
