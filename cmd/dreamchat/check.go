@@ -76,6 +76,7 @@ func (s *settings) check(wrong *complaints) {
 	wrong.must(len(s.Fallbacks) <= chat.MaxFallbacks && !slices.Contains(s.Fallbacks, ""), "FALLBACK_MODELS",
 		"must be at most 5 models, separated by commas")
 	wrong.must(s.DemoDelay >= 0, "DEMO_DELAY", "must not be negative")
+	wrong.must(s.ModelsSyncEvery == 0 || s.ModelsSyncEvery >= time.Minute, "MODELS_SYNC_EVERY", "must be at least 1m, or 0 for never")
 	wrong.must(s.BodyLimit >= 1024, "BODY_LIMIT", "must be at least 1024")
 	wrong.must(s.Heartbeat >= time.Second, "STREAM_HEARTBEAT", "must be at least 1s")
 	wrong.must(s.WriteTimeout >= time.Second, "STREAM_WRITE_TIMEOUT", "must be at least 1s")

@@ -18,6 +18,8 @@ var version = "dev"
 type cli struct {
 	Serve       serveCmd       `cmd:"" default:"1" help:"Answer requests until SIGINT or SIGTERM. This is the default."`
 	Migrate     migrateCmd     `cmd:"" help:"Change or show the database's schema."`
+	Models      modelsCmd      `cmd:"" help:"Change the catalogue of models."`
+	Users       usersCmd       `cmd:"" help:"Change accounts."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask the server on this machine whether it is alive; exit code 1 if it is not."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
 }

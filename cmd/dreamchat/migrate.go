@@ -25,7 +25,7 @@ type (
 
 // Run applies what is missing and names it.
 func (migrateUpCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(db *store.Store) error {
+	return withStore(ctx, func(_ settings, db *store.Store) error {
 		applied, err := db.MigrateUp(ctx)
 		if err == nil && len(applied) == 0 {
 			_, err = fmt.Fprintln(os.Stdout, "nothing to apply")
@@ -39,7 +39,7 @@ func (migrateUpCmd) Run(ctx context.Context) error {
 
 // Run takes one migration back and names it.
 func (migrateDownCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(db *store.Store) error {
+	return withStore(ctx, func(_ settings, db *store.Store) error {
 		taken, err := db.MigrateDown(ctx)
 		if err == nil {
 			_, err = fmt.Fprintln(os.Stdout, "took back", taken.Name)
@@ -50,7 +50,7 @@ func (migrateDownCmd) Run(ctx context.Context) error {
 
 // Run prints a table.
 func (migrateStatusCmd) Run(ctx context.Context) error {
-	return withStore(ctx, func(db *store.Store) error {
+	return withStore(ctx, func(_ settings, db *store.Store) error {
 		all, err := db.MigrationStatus(ctx)
 		if err != nil {
 			return err
@@ -67,7 +67,7 @@ func (migrateStatusCmd) Run(ctx context.Context) error {
 	})
 }
 
-func withStore(ctx context.Context, use func(*store.Store) error) (err error) {
+func withStore(ctx context.Context, use func(settings, *store.Store) error) (err error) {
 	set, err := load()
 	if err != nil {
 		return err
@@ -77,5 +77,5 @@ func withStore(ctx context.Context, use func(*store.Store) error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
-	return use(db)
+	return use(set, db)
 }

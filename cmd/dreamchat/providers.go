@@ -64,18 +64,21 @@ func (s *settings) providers(counted *metrics.Metrics) chat.Providers {
 	if s.OpenRouterKey != "" {
 		client := s.client(modelServer{url: s.OpenRouterURL, key: s.OpenRouterKey})
 		client.OpenRouter, client.AppURL, client.AppTitle = true, s.AppURL, "Dreamchat"
-		providers[providerOpenRouter] = spared(client, counted.Circuit(providerOpenRouter))
+		client.Breaker = breaker(counted.Circuit(providerOpenRouter))
+		providers[providerOpenRouter] = client
 	}
 	for _, server := range s.others {
-		providers[server.name] = spared(s.client(server), counted.Circuit(server.name))
+		client := s.client(server)
+		client.Breaker = breaker(counted.Circuit(server.name))
+		providers[server.name] = client
 	}
 	return providers
 }
 
-// spared leaves a provider alone for a while once it fails in a row. The while is
+// breaker leaves a provider alone for a while once it fails in a row. The while is
 // longer than an answer waits, so that a fallback answers at once.
-func spared(provider chat.Provider, tell func(open bool)) *llm.Breaker {
-	return &llm.Breaker{Provider: provider, Failures: 5, Pause: 30 * time.Second, OnChange: tell}
+func breaker(tell func(open bool)) *llm.Breaker {
+	return &llm.Breaker{Failures: 5, Pause: 30 * time.Second, OnChange: tell}
 }
 
 func (s *settings) client(server modelServer) *llm.Client {

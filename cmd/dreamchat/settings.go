@@ -42,6 +42,9 @@ type settings struct {
 	DemoDelay     time.Duration `env:"DEMO_DELAY" envDefault:"25ms"`
 	Titles        bool          `env:"TITLES" envDefault:"true"`
 
+	ModelsSyncEvery time.Duration `env:"MODELS_SYNC_EVERY" envDefault:"0"`
+	NewModelsActive bool          `env:"NEW_MODELS_ACTIVE"`
+
 	BodyLimit     int64         `env:"BODY_LIMIT" envDefault:"1048576"`
 	Heartbeat     time.Duration `env:"STREAM_HEARTBEAT" envDefault:"15s"`
 	WriteTimeout  time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"30s"`

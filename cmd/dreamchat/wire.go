@@ -48,7 +48,9 @@ func openCaches(set settings, log *slog.Logger, counted *metrics.Metrics) (*cach
 	if err := opened.open(set, log); err != nil {
 		return nil, err
 	}
-	opened.models = &cache.Value[[]chat.Model]{Store: opened.store, Name: "models", TTL: modelsTTL, Count: counted.Lookup}
+	opened.models = &cache.Value[[]chat.Model]{Versioned: cache.Versioned{
+		Store: opened.store, Name: "models", TTL: modelsTTL, Count: counted.Lookup,
+	}}
 	opened.lists = &cache.Versioned{Store: opened.store, Name: "conversations", Count: counted.Lookup}
 	return opened, nil
 }
@@ -95,9 +97,10 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 	}
 	changes := &chat.Changes{Store: db, Bells: caches.streams, Log: log, Retention: set.FeedRetention}
 	server := &api.Server{
-		Accounts: &auth.Accounts{Store: db, Passwords: auth.NewPasswords(runtime.NumCPU()), Tokens: tokens},
-		Tokens:   tokens,
-		Models:   models,
+		Accounts:  &auth.Accounts{Store: db, Passwords: auth.NewPasswords(runtime.NumCPU()), Tokens: tokens},
+		Tokens:    tokens,
+		Models:    models,
+		Catalogue: set.catalogue(db, models, log),
 		Conversations: &chat.Conversations{
 			Store: db, Models: models, Lists: caches.lists, Notify: notify, Generations: generations,
 		},

@@ -28,8 +28,8 @@ type modelView struct {
 }
 
 type pricing struct {
-	Input  string `json:"input"`
-	Output string `json:"output"`
+	Input  *string `json:"input"`
+	Output *string `json:"output"`
 }
 
 type modelList struct {
@@ -38,19 +38,27 @@ type modelList struct {
 }
 
 func (s *Server) listModels(c echo.Context, _ auth.Caller) error {
+	q := newQuery(c)
+	search := chat.ModelQuery{Provider: q.text("provider", maxSearch), Search: q.text("q", maxSearch), Active: q.boolean("active")}
+	if err := q.err(); err != nil {
+		return err
+	}
 	models, err := s.Models.List(c.Request().Context())
 	if err != nil {
 		return err
 	}
 	list := modelList{Object: "list", Data: make([]modelView, 0, len(models))}
 	for _, model := range models {
+		if !search.Matches(model) {
+			continue
+		}
 		list.Data = append(list.Data, view(model))
 	}
 	return revalidated(c, list)
 }
 
 func (s *Server) showModel(c echo.Context, _ auth.Caller) error {
-	model, err := s.Models.Find(c.Request().Context(), c.Param("provider")+"/"+c.Param("name"))
+	model, err := s.Models.Find(c.Request().Context(), modelID(c))
 	if err != nil {
 		return err
 	}
@@ -67,13 +75,21 @@ func view(model chat.Model) modelView {
 		Name:        model.Name,
 		Provider:    model.Provider,
 		Description: model.Description,
-		Pricing:     pricing{Input: model.PricingInput, Output: model.PricingOutput},
+		Pricing:     pricing{Input: known(model.PricingInput), Output: known(model.PricingOutput)},
 		IsActive:    model.IsActive,
 	}
 	if model.ContextLength > 0 {
 		shown.ContextLength = &model.ContextLength
 	}
 	return shown
+}
+
+// known is nil for a price that is not.
+func known(price string) *string {
+	if price == "" {
+		return nil
+	}
+	return &price
 }
 
 // revalidated answers with JSON that a client may keep and ask about again.

@@ -26,6 +26,8 @@ func (s *Server) routes(e *echo.Echo) {
 
 	v1.GET("/models", s.brief(s.authed(s.listModels)))
 	v1.GET("/models/:provider/:name", s.brief(s.authed(s.showModel)))
+	v1.PATCH("/models/:provider/:name", s.brief(s.admin(s.updateModel)))
+	v1.POST("/models/sync", s.admin(s.syncModels))
 
 	v1.POST("/conversations", s.brief(s.authed(s.createConversation)))
 	v1.GET("/conversations", s.brief(s.authed(s.listConversations)))

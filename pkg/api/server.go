@@ -30,6 +30,7 @@ type Server struct {
 	Accounts      *auth.Accounts
 	Tokens        *auth.Tokens
 	Models        *chat.Models
+	Catalogue     *chat.Catalogue
 	Conversations *chat.Conversations
 	Messages      *chat.Messages
 	Generations   *chat.Generations

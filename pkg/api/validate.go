@@ -13,7 +13,11 @@ import (
 	"dreamchat/pkg/problem"
 )
 
-var usernameForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+var (
+	usernameForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+	// priceForm has digits as they are stored and shown.
+	priceForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,11})(\.[0-9]{0,19}[1-9])?$`)
+)
 
 // rules checks structs by their "validate" tags. It caches what it learns of a
 // type, so there is one.

@@ -88,6 +88,18 @@ func (a *Accounts) User(ctx context.Context, id string) (User, error) {
 	return a.Store.User(ctx, id)
 }
 
+// SetRole lets the account with this username or email do more or less, from its
+// next access token on: one that is out stays what it is for AccessLifetime at
+// most. An unknown account is problem.NotFound.
+func (a *Accounts) SetRole(ctx context.Context, login string, role Role) (User, error) {
+	user, err := a.find(ctx, strings.TrimSpace(login))
+	if err != nil {
+		return User{}, err
+	}
+	user.Role = role
+	return user, a.Store.SetRole(ctx, user.ID, role, now())
+}
+
 func (a *Accounts) find(ctx context.Context, login string) (User, error) {
 	// PostgreSQL refuses both in a text.
 	storable := utf8.ValidString(login) && !strings.ContainsRune(login, 0)

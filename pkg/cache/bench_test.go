@@ -74,7 +74,7 @@ func BenchmarkValue(b *testing.B) {
 	for i := range models {
 		models[i] = unique()
 	}
-	value := &cache.Value[[]string]{Store: newProcess(b), Name: unique(), TTL: time.Hour}
+	value := &cache.Value[[]string]{Versioned: cache.Versioned{Store: newProcess(b), Name: unique(), TTL: time.Hour}}
 	load := func(context.Context) ([]string, error) { return models, nil }
 	b.ReportAllocs()
 	for b.Loop() {

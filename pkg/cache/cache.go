@@ -2,8 +2,9 @@
 // not know what the values are. A cache that is away is never an error for
 // those who read through it: they get what the database holds.
 //
-// [Value] is one value for everybody, loaded by one caller at a time; with a
-// list of models it is the cache that the domain's catalogue asks for.
+// [Value] is one value for everybody, loaded by one caller at a time while others
+// get the old one; with a list of models it is the cache that the domain's
+// catalogue asks for.
 // [Versioned] is values that belong to an owner and are never older than the
 // owner's last change; it is the cache of each user's conversation list.
 package cache

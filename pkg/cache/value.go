@@ -1,10 +1,10 @@
 package cache
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -14,94 +14,161 @@ import (
 // loadTimeout bounds a load, which nobody may be waiting for any more.
 const loadTimeout = 10 * time.Second
 
-// Value is one value that is the same for everybody, kept as JSON. It is safe
-// for concurrent use and must not be copied; its fields must not change after
-// the first Get.
+// Value is one value that is the same for everybody, kept as JSON. Each process
+// also holds it decoded, and asks the store only whether it has changed. It is
+// safe for concurrent use and must not be copied; its fields must not change
+// after the first Get.
+//
+// A change in the database that [Value.Advance] is not told of is seen after TTL
+// at the latest. For the rest see [Versioned], whose Run tells changes that the
+// store could not be told.
 type Value[T any] struct {
-	Store Store
-	// Name is the key and what Count is told. Change it with the form of T:
-	// instances of two releases may share a Redis.
-	Name string
-	// TTL is how long a value is kept. A change in the database is seen after
-	// that time at the latest.
-	TTL time.Duration
-	// Count is told of each look into the store; nil for nobody.
-	Count func(name string, hit bool)
+	Versioned
 
-	flights singleflight.Group
+	looks   singleflight.Group
 	last    atomic.Pointer[decoded[T]]
+	mu      sync.Mutex
+	flights map[string]*flight[T]
 }
 
+// kept is what the store holds.
+type kept[T any] struct {
+	Until time.Time
+	Value T
+}
+
+// decoded is what was last read, under a version that stood before it was.
 type decoded[T any] struct {
-	raw   []byte
-	value T
+	version string
+	kept    kept[T]
 }
 
-// Get returns the value that is kept, or loads it. Callers that come while one
-// looks wait for the same result, so that there is at most one load at a time
-// in each process. A load outlives the caller that began it, so that leaving
-// fails nobody else, by ten seconds at most. Its error goes to all who wait and
-// is not kept.
+// flight is a load under way.
+type flight[T any] struct {
+	done   chan struct{}
+	result *decoded[T]
+	err    error
+}
+
+// Get returns the value that is kept, or loads it. There is at most one load at
+// a time in each process: of those who come when the time of a value is over, the
+// first waits for a new one and the others get the old one; after a change all
+// wait. A load outlives the caller that began it, so that leaving fails nobody
+// else, by ten seconds at most. Its error goes to all who wait and is not kept.
 //
 // All callers share the result: nobody may change what it points to.
 func (v *Value[T]) Get(ctx context.Context, load func(context.Context) (T, error)) (T, error) {
-	flight := v.flights.DoChan(v.Name, func() (any, error) {
-		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
-		defer cancel()
-		return v.fetch(detached, load)
-	})
+	version, err := v.look(ctx)
 	var none T
+	if err != nil {
+		return none, err
+	}
+	old := v.last.Load()
+	known := old != nil && version != "" && old.version == version
+	if known && time.Now().Before(old.kept.Until) {
+		v.count(true)
+		return old.kept.Value, nil
+	}
+	under, mine := v.join(ctx, version, load)
+	if known && !mine {
+		v.count(true)
+		return old.kept.Value, nil
+	}
 	select {
 	case <-ctx.Done():
 		return none, context.Cause(ctx)
-	case result := <-flight:
-		if result.Err != nil {
-			return none, result.Err
+	case <-under.done:
+	}
+	if under.err != nil {
+		return none, under.err
+	}
+	return under.result.kept.Value, nil
+}
+
+// Advance makes the value stale; see [Versioned.Advance]. Callers who come later
+// get what a load gives that begins later.
+func (v *Value[T]) Advance(ctx context.Context) {
+	v.Versioned.Advance(ctx, "")
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.looks.Forget("")
+	v.flights = nil
+}
+
+// look asks for the version that stands, empty if the store is of no use.
+func (v *Value[T]) look(ctx context.Context) (string, error) {
+	look := v.looks.DoChan("", func() (any, error) {
+		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), loadTimeout)
+		defer cancel()
+		return string(v.version(detached, "")), nil
+	})
+	select {
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	case result := <-look:
+		return result.Val.(string), nil //nolint:forcetypeassert // it is nothing else
+	}
+}
+
+// join finds the load for this version, or begins it, which is then the caller's.
+func (v *Value[T]) join(
+	ctx context.Context, version string, load func(context.Context) (T, error),
+) (under *flight[T], mine bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if under = v.flights[version]; under != nil {
+		return under, false
+	}
+	under = &flight[T]{done: make(chan struct{})}
+	if v.flights == nil {
+		v.flights = make(map[string]*flight[T])
+	}
+	v.flights[version] = under
+	go v.fly(context.WithoutCancel(ctx), under, version, load)
+	return under, true
+}
+
+func (v *Value[T]) fly(ctx context.Context, under *flight[T], version string, load func(context.Context) (T, error)) {
+	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
+	defer cancel()
+	under.result, under.err = v.fetch(ctx, version, load)
+	v.mu.Lock()
+	if v.flights[version] == under { // nothing has changed since
+		delete(v.flights, version)
+		if under.err == nil {
+			v.last.Store(under.result)
 		}
-		return result.Val.(*decoded[T]).value, nil //nolint:forcetypeassert // fetch returns nothing else
 	}
+	v.mu.Unlock()
+	close(under.done)
 }
 
-func (v *Value[T]) fetch(ctx context.Context, load func(context.Context) (T, error)) (*decoded[T], error) {
-	kept := v.read(ctx)
-	if v.Count != nil {
-		v.Count(v.Name, kept != nil)
+// fetch takes the value from the store, or loads it. Bytes of another form than
+// ours are stale.
+func (v *Value[T]) fetch(ctx context.Context, version string, load func(context.Context) (T, error)) (*decoded[T], error) {
+	var loaded *decoded[T]
+	encode := func(ctx context.Context) ([]byte, error) {
+		until := time.Now().Add(v.ttl())
+		value, err := load(ctx)
+		if err != nil {
+			return nil, err
+		}
+		loaded = &decoded[T]{version: version, kept: kept[T]{Until: until, Value: value}}
+		return json.Marshal(loaded.kept)
 	}
-	if kept != nil {
-		return kept, nil
+	for range 2 {
+		raw, err := v.Versioned.Get(ctx, "", "", encode)
+		if err != nil {
+			return nil, err
+		}
+		if loaded != nil {
+			return loaded, nil
+		}
+		found := &decoded[T]{version: version}
+		if json.Unmarshal(raw, &found.kept) == nil && !found.kept.Until.IsZero() {
+			return found, nil
+		}
+		v.Versioned.Advance(ctx, "")
 	}
-	value, err := load(ctx)
-	if err != nil {
-		return nil, err
-	}
-	raw, err := json.Marshal(value)
-	if err != nil {
-		return nil, fmt.Errorf("cache: encode %s: %w", v.Name, err)
-	}
-	// What cannot be kept is loaded again by the next caller.
-	_ = v.Store.Set(ctx, v.Name, raw, v.TTL)
-	return v.remember(raw, value), nil
-}
-
-// read returns what is kept, or nil. The same bytes are decoded once only.
-func (v *Value[T]) read(ctx context.Context) *decoded[T] {
-	values, err := v.Store.Get(ctx, v.Name)
-	if err != nil || values[0] == nil {
-		return nil
-	}
-	raw := values[0]
-	if last := v.last.Load(); last != nil && bytes.Equal(last.raw, raw) {
-		return last
-	}
-	var value T
-	if err := json.Unmarshal(raw, &value); err != nil {
-		return nil
-	}
-	return v.remember(raw, value)
-}
-
-func (v *Value[T]) remember(raw []byte, value T) *decoded[T] {
-	last := &decoded[T]{raw: raw, value: value}
-	v.last.Store(last)
-	return last
+	return nil, fmt.Errorf("cache: %s is kept in another form", v.Name)
 }

@@ -15,7 +15,7 @@ import (
 type menu struct{ Dishes []string }
 
 func newValue(store cache.Store) *cache.Value[menu] {
-	return &cache.Value[menu]{Store: store, Name: unique(), TTL: 5 * time.Minute}
+	return &cache.Value[menu]{Versioned: cache.Versioned{Store: store, Name: unique(), TTL: 5 * time.Minute}}
 }
 
 func TestStampedeLoadsOnce(t *testing.T) {
@@ -49,7 +49,7 @@ func TestValueIsSharedByInstances(t *testing.T) {
 		var hits []bool
 		count := func(_ string, hit bool) { hits = append(hits, hit) }
 		here := newValue(view())
-		there := &cache.Value[menu]{Store: view(), Name: here.Name, TTL: here.TTL, Count: count}
+		there := &cache.Value[menu]{Versioned: cache.Versioned{Store: view(), Name: here.Name, TTL: here.TTL, Count: count}}
 		if _, err := here.Get(t.Context(), serve("soup")); err != nil {
 			t.Fatal(err)
 		}
@@ -153,13 +153,91 @@ func TestLoadThatHangsIsEnded(t *testing.T) {
 
 func TestValueThatCannotBeReadIsLoaded(t *testing.T) {
 	each(t, func(t *testing.T, view func() cache.Store) {
-		store := view()
-		value := newValue(store)
-		if err := store.Set(t.Context(), value.Name, []byte(`{"Dishes":7}`), time.Minute); err != nil {
+		other := &cache.Value[int]{Versioned: cache.Versioned{Store: view(), Name: unique()}}
+		if _, err := other.Get(t.Context(), func(context.Context) (int, error) { return 7, nil }); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := value.Get(t.Context(), serve("soup")); err != nil || got.Dishes[0] != "soup" {
-			t.Errorf("Get = %v, %v, want soup", got, err)
+		value := &cache.Value[menu]{Versioned: cache.Versioned{Store: view(), Name: other.Name}}
+		for _, dish := range []string{"soup", "another"} {
+			if got, err := value.Get(t.Context(), serve(dish)); err != nil || got.Dishes[0] != "soup" {
+				t.Errorf("Get = %v, %v, want soup", got, err)
+			}
+		}
+	})
+}
+
+func TestChangedValueIsLoadedByEveryInstance(t *testing.T) {
+	each(t, func(t *testing.T, view func() cache.Store) {
+		here := newValue(view())
+		there := &cache.Value[menu]{Versioned: cache.Versioned{Store: view(), Name: here.Name, TTL: here.TTL}}
+		want := func(value *cache.Value[menu], dish, want string) {
+			t.Helper()
+			if got, err := value.Get(t.Context(), serve(dish)); err != nil || got.Dishes[0] != want {
+				t.Errorf("Get = %v, %v, want %s", got, err, want)
+			}
+		}
+		want(here, "soup", "soup")
+		want(there, "another", "soup")
+		here.Advance(t.Context())
+		want(there, "fish", "fish")
+		want(here, "another", "fish")
+	})
+}
+
+func TestChangeIsSeenThoughALoadOfBeforeIsUnderWay(t *testing.T) {
+	each(t, func(t *testing.T, view func() cache.Store) {
+		value := newValue(view())
+		begun, release, done := make(chan struct{}), make(chan struct{}), make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = value.Get(t.Context(), func(context.Context) (menu, error) {
+				close(begun)
+				<-release
+				return menu{Dishes: []string{"before"}}, nil
+			})
+		}()
+		<-begun
+		value.Advance(t.Context())
+		for range 2 {
+			if got, err := value.Get(t.Context(), serve("after")); err != nil || got.Dishes[0] != "after" {
+				t.Errorf("Get = %v, %v, want after", got, err)
+			}
+		}
+		close(release)
+		<-done
+		if got, err := value.Get(t.Context(), serve("later")); err != nil || got.Dishes[0] != "after" {
+			t.Errorf("Get = %v, %v, want after", got, err)
+		}
+	})
+}
+
+func TestOneCallerRefreshesWhileOthersGetTheOldValue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		value := newValue(newProcess(t))
+		if _, err := value.Get(t.Context(), serve("soup")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(value.TTL)
+		release, refreshed := make(chan struct{}), make(chan string)
+		go func() {
+			got, _ := value.Get(t.Context(), func(context.Context) (menu, error) {
+				<-release
+				return menu{Dishes: []string{"fish"}}, nil
+			})
+			refreshed <- got.Dishes[0]
+		}()
+		synctest.Wait()
+		for range 100 {
+			if got, err := value.Get(t.Context(), serve("another")); err != nil || got.Dishes[0] != "soup" {
+				t.Fatalf("Get = %v, %v, want the old one at once", got, err)
+			}
+		}
+		close(release)
+		if got := <-refreshed; got != "fish" {
+			t.Errorf("who refreshed got %s", got)
+		}
+		if got, err := value.Get(t.Context(), serve("another")); err != nil || got.Dishes[0] != "fish" {
+			t.Errorf("Get = %v, %v, want fish", got, err)
 		}
 	})
 }

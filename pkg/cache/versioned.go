@@ -62,9 +62,7 @@ func (v *Versioned) Get(
 	ctx context.Context, owner, field string, load func(context.Context) ([]byte, error),
 ) ([]byte, error) {
 	version, value := v.read(ctx, owner, field)
-	if v.Count != nil {
-		v.Count(v.Name, value != nil)
-	}
+	v.count(value != nil)
 	if value != nil {
 		return value, nil
 	}
@@ -144,19 +142,43 @@ func (v *Versioned) read(ctx context.Context, owner, field string) (version, val
 	if err != nil {
 		return nil, nil
 	}
-	version, value = found[0], found[1]
-	if len(version) != versionLen {
-		// Of several readers that come here the last one's version stands. The
-		// others' values are lost, but none is stale: all have yet to load.
-		version, err = v.renew(ctx, owner)
-		if err != nil {
-			return nil, nil
-		}
-	}
-	if good, ok := bytes.CutPrefix(value, version); ok {
+	version, value = v.standing(ctx, owner, found[0]), found[1]
+	if good, ok := bytes.CutPrefix(value, version); ok && version != nil {
 		return version, good
 	}
 	return version, nil
+}
+
+// version returns the owner's version alone.
+func (v *Versioned) version(ctx context.Context, owner string) []byte {
+	if v.doubts.blinded(time.Now()) || !v.settle(ctx, owner) {
+		return nil
+	}
+	found, err := v.Store.Get(ctx, v.versionKey(owner))
+	if err != nil {
+		return nil
+	}
+	return v.standing(ctx, owner, found[0])
+}
+
+// standing is the version that was found, or a new one. Of several readers that
+// find none the last one's stands. The others' values are lost, but none is
+// stale: all have yet to load.
+func (v *Versioned) standing(ctx context.Context, owner string, found []byte) []byte {
+	if len(found) == versionLen {
+		return found
+	}
+	version, err := v.renew(ctx, owner)
+	if err != nil {
+		return nil
+	}
+	return version
+}
+
+func (v *Versioned) count(hit bool) {
+	if v.Count != nil {
+		v.Count(v.Name, hit)
+	}
 }
 
 // versionLen is the length of what rand.Text returns.

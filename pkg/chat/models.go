@@ -10,9 +10,12 @@ import (
 )
 
 // ModelCache keeps the catalogue for a while. Many callers who miss at once
-// make one load.
+// make one load; those who can be shown an old list need not wait for it.
 type ModelCache interface {
 	Get(ctx context.Context, load func(context.Context) ([]Model, error)) ([]Model, error)
+	// Advance makes what is kept stale, here at once and on other instances as
+	// soon as they look. Call it after each commit; it works on after ctx is done.
+	Advance(ctx context.Context)
 }
 
 // Models is the catalogue as callers see it. Its methods are safe for

@@ -209,3 +209,5 @@ type direct struct{}
 func (direct) Get(ctx context.Context, load func(context.Context) ([]chat.Model, error)) ([]chat.Model, error) {
 	return load(ctx)
 }
+
+func (direct) Advance(context.Context) {}

@@ -41,6 +41,20 @@ type MessageStore interface {
 type ModelStore interface {
 	// Models returns the whole catalogue, ordered by id.
 	Models(ctx context.Context) ([]Model, error)
+	// ChangeModels shows the whole catalogue to change and saves the models that
+	// it returns, new ones and others, in one transaction that no other change
+	// of the catalogue overlaps. Errors of change come back as they are.
+	ChangeModels(ctx context.Context, change func(stored []Model) ([]Model, error)) error
+}
+
+// LeaseStore keeps apart work that several instances could do.
+type LeaseStore interface {
+	// TakeLease tells whether the work of this name is due, by the database's
+	// clock, and if so is the holder's: nobody else takes it for so long.
+	TakeLease(ctx context.Context, name, holder string, span time.Duration) (bool, error)
+	// ExtendLease makes the work due after so long from now, if the holder still
+	// has it.
+	ExtendLease(ctx context.Context, name, holder string, span time.Duration) error
 }
 
 // GenerationStore keeps answers while they are made.

@@ -1,7 +1,6 @@
 package llm
 
 import (
-	"context"
 	"errors"
 	"iter"
 	"net/http"
@@ -12,14 +11,12 @@ import (
 	"dreamchat/pkg/problem"
 )
 
-// Breaker is a [chat.Provider] that spares another one which fails again and
-// again before the first token: it cannot be reached, is silent or answers with
-// a status of 500 or more. Then the breaker is open: for a while it answers
-// problem.UpstreamBusy at once. After that one request in each such while is let
-// through, until one gets its first token. It is safe for concurrent use once its
-// fields are set.
+// Breaker spares a provider that fails again and again before the first token: it
+// cannot be reached, is silent or answers with a status of 500 or more. Then the
+// breaker is open: for a while requests are answered with problem.UpstreamBusy at
+// once. After that one request in each such while is let through, until one gets
+// its first token. It is safe for concurrent use once its fields are set.
 type Breaker struct {
-	Provider chat.Provider
 	// Failures is how many in a row open it.
 	Failures int
 	// Pause is how long nothing is let through.
@@ -34,15 +31,19 @@ type Breaker struct {
 	next     time.Time // when a request is let through, if open
 }
 
-// Complete implements [chat.Provider].
-func (b *Breaker) Complete(ctx context.Context, request chat.Request) iter.Seq2[chat.Delta, error] {
+// guard passes on what the provider yields, unless the breaker is open. A nil
+// breaker never is.
+func (b *Breaker) guard(deltas iter.Seq2[chat.Delta, error]) iter.Seq2[chat.Delta, error] {
+	if b == nil {
+		return deltas
+	}
 	return func(yield func(chat.Delta, error) bool) {
 		if err := b.refusal(); err != nil {
 			yield(chat.Delta{}, err)
 			return
 		}
 		begun := false
-		for delta, err := range b.Provider.Complete(ctx, request) {
+		for delta, err := range deltas {
 			switch {
 			case begun:
 			case err != nil && isOutage(err):

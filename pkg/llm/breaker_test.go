@@ -13,16 +13,16 @@ import (
 	"dreamchat/pkg/problem"
 )
 
-// breaking is a breaker before the router, which opens after three failures for
+// breaking is a client of the router whose breaker opens after three failures for
 // a minute of the fake clock. Everything happens in this process.
-func breaking(t *testing.T, test func(t *testing.T, router *llmtest.Router, breaker *llm.Breaker)) {
+func breaking(t *testing.T, test func(t *testing.T, router *llmtest.Router, client *llm.Client)) {
 	t.Helper()
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		router := new(llmtest.Router)
-		test(t, router, &llm.Breaker{
-			Provider: &llm.Client{BaseURL: "http://router.invalid/v1", HTTP: &http.Client{Transport: llm.Local{Handler: router}}, Silence: time.Second},
-			Failures: 3, Pause: time.Minute,
+		test(t, router, &llm.Client{
+			BaseURL: "http://router.invalid/v1", HTTP: &http.Client{Transport: llm.Local{Handler: router}}, Silence: time.Second,
+			Breaker: &llm.Breaker{Failures: 3, Pause: time.Minute},
 		})
 	})
 }
@@ -34,29 +34,29 @@ func fail(router *llmtest.Router, status, times int) {
 }
 
 func TestBreakerOpensAndCloses(t *testing.T) {
-	breaking(t, func(t *testing.T, router *llmtest.Router, breaker *llm.Breaker) {
+	breaking(t, func(t *testing.T, router *llmtest.Router, client *llm.Client) {
 		var told []bool
-		breaker.OnChange = func(open bool) { told = append(told, open) }
+		client.Breaker.OnChange = func(open bool) { told = append(told, open) }
 		fail(router, http.StatusInternalServerError, 2)
 		router.Script(llmtest.Silence())
 		for range 3 {
-			_ = listen(breaker.Complete(t.Context(), ask("m", "Hi")))
+			_ = listen(client.Complete(t.Context(), ask("m", "Hi")))
 		}
 		time.Sleep(20 * time.Second) // the fake clock's
-		refused := problemOf(t, listen(breaker.Complete(t.Context(), ask("m", "Hi"))).err)
+		refused := problemOf(t, listen(client.Complete(t.Context(), ask("m", "Hi"))).err)
 		if refused.Kind != problem.UpstreamBusy || refused.RetryAfter != 40*time.Second || len(router.Exchanges()) != 3 {
 			t.Errorf("after %d requests: %v, wait %v", len(router.Exchanges()), refused, refused.RetryAfter)
 		}
 		// The one that is let through fails too: again a minute.
 		time.Sleep(40 * time.Second)
 		fail(router, http.StatusBadGateway, 1)
-		_ = listen(breaker.Complete(t.Context(), ask("m", "Hi")))
-		if refused := problemOf(t, listen(breaker.Complete(t.Context(), ask("m", "Hi"))).err); refused.RetryAfter != time.Minute {
+		_ = listen(client.Complete(t.Context(), ask("m", "Hi")))
+		if refused := problemOf(t, listen(client.Complete(t.Context(), ask("m", "Hi"))).err); refused.RetryAfter != time.Minute {
 			t.Errorf("wait %v", refused.RetryAfter)
 		}
 		time.Sleep(time.Minute)
 		for range 2 {
-			if got := listen(breaker.Complete(t.Context(), ask("m", "Hi"))); got.err != nil {
+			if got := listen(client.Complete(t.Context(), ask("m", "Hi"))); got.err != nil {
 				t.Error(got.err)
 			}
 		}
@@ -67,24 +67,24 @@ func TestBreakerOpensAndCloses(t *testing.T) {
 }
 
 func TestBreakerLetsOneThroughAtATime(t *testing.T) {
-	breaking(t, func(t *testing.T, router *llmtest.Router, breaker *llm.Breaker) {
+	breaking(t, func(t *testing.T, router *llmtest.Router, client *llm.Client) {
 		fail(router, http.StatusServiceUnavailable, 3)
 		for range 3 {
-			_ = listen(breaker.Complete(t.Context(), ask("m", "Hi")))
+			_ = listen(client.Complete(t.Context(), ask("m", "Hi")))
 		}
 		time.Sleep(time.Minute) // the fake clock's
 		ctx, leave := context.WithCancel(t.Context())
 		router.Script(llmtest.Hang())
 		probe := make(chan heard)
-		go func() { probe <- listen(breaker.Complete(ctx, ask("m", "Hi"))) }()
+		go func() { probe <- listen(client.Complete(ctx, ask("m", "Hi"))) }()
 		synctest.Wait()
-		if got := listen(breaker.Complete(t.Context(), ask("m", "Hi"))); !errors.Is(got.err, problem.UpstreamBusy) {
+		if got := listen(client.Complete(t.Context(), ask("m", "Hi"))); !errors.Is(got.err, problem.UpstreamBusy) {
 			t.Errorf("beside the first: %+v", got)
 		}
 		leave() // which tells nothing of the provider
 		<-probe
 		time.Sleep(time.Minute)
-		if got := listen(breaker.Complete(t.Context(), ask("m", "Hi"))); got.err != nil {
+		if got := listen(client.Complete(t.Context(), ask("m", "Hi"))); got.err != nil {
 			t.Error(got.err)
 		}
 	})
@@ -100,7 +100,7 @@ func TestWhatDoesNotOpenABreaker(t *testing.T) {
 		"a failure now and then": nil,
 	} {
 		t.Run(name, func(t *testing.T) {
-			breaking(t, func(t *testing.T, router *llmtest.Router, breaker *llm.Breaker) {
+			breaking(t, func(t *testing.T, router *llmtest.Router, client *llm.Client) {
 				for i := range 10 {
 					switch {
 					case script != nil:
@@ -110,7 +110,7 @@ func TestWhatDoesNotOpenABreaker(t *testing.T) {
 					default:
 						router.Script(llmtest.Answer("Hello"))
 					}
-					_ = listen(breaker.Complete(t.Context(), ask("m", "Hi")))
+					_ = listen(client.Complete(t.Context(), ask("m", "Hi")))
 				}
 				if n := len(router.Exchanges()); n != 10 {
 					t.Errorf("%d of 10 were let through", n)
@@ -121,18 +121,18 @@ func TestWhatDoesNotOpenABreaker(t *testing.T) {
 }
 
 func TestCallersWhoLeaveDoNotOpenABreaker(t *testing.T) {
-	breaking(t, func(t *testing.T, router *llmtest.Router, breaker *llm.Breaker) {
-		breaker.Failures = 1
+	breaking(t, func(t *testing.T, router *llmtest.Router, client *llm.Client) {
+		client.Breaker.Failures = 1
 		router.Script(llmtest.Silence())
 		ctx, leave := context.WithCancel(t.Context())
 		left := make(chan heard)
-		go func() { left <- listen(breaker.Complete(ctx, ask("m", "Hi"))) }()
+		go func() { left <- listen(client.Complete(ctx, ask("m", "Hi"))) }()
 		synctest.Wait()
 		leave()
 		if got := <-left; !errors.Is(got.err, context.Canceled) {
 			t.Error(got.err)
 		}
-		if got := listen(breaker.Complete(t.Context(), ask("m", "Hi"))); got.err != nil {
+		if got := listen(client.Complete(t.Context(), ask("m", "Hi"))); got.err != nil {
 			t.Error(got.err)
 		}
 	})

@@ -36,6 +36,8 @@ type Client struct {
 	// FirstToken is how long the first piece of text or reasoning may take, whatever
 	// signs of life come before it; 0 is no limit.
 	FirstToken time.Duration
+	// Breaker leaves the provider alone while it fails; nil for none.
+	Breaker *Breaker
 	// OpenRouter tells that the provider knows OpenRouter's additions: the
 	// session of a conversation, and who is asking.
 	OpenRouter bool
@@ -46,12 +48,12 @@ type Client struct {
 // Complete implements [chat.Provider]. Usage comes once, at the end, however
 // often the provider tells it; it also comes before an error.
 func (c *Client) Complete(ctx context.Context, request chat.Request) iter.Seq2[chat.Delta, error] {
-	return func(yield func(chat.Delta, error) bool) {
+	return c.Breaker.guard(func(yield func(chat.Delta, error) bool) {
 		err := c.complete(ctx, request, yield)
 		if err != nil && !errors.Is(err, errLeft) {
 			yield(chat.Delta{}, err)
 		}
-	}
+	})
 }
 
 // errLeft is the end of an answer that nobody wants any more.

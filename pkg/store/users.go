@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"gorm.io/gorm"
 
@@ -82,4 +83,11 @@ func (s *Store) UserByLogin(ctx context.Context, login string) (auth.User, error
 		}
 	}
 	return found[0], nil
+}
+
+// SetRole changes what an account may do.
+func (s *Store) SetRole(ctx context.Context, id string, role auth.Role, now time.Time) error {
+	done := s.write.WithContext(ctx).Table("users").Where("id = ?", id).
+		Updates(map[string]any{"role": role, "updated_at": stamp(now)})
+	return failure(ctx, found(done), "user")
 }

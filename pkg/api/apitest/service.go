@@ -148,7 +148,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 	s.tb.Cleanup(transport.CloseIdleConnections)
 	models := &chat.Models{
 		Store: s.Store,
-		Cache: &cache.Value[[]chat.Model]{Store: options.Cache, Name: "models", TTL: time.Minute, Count: counted.Lookup},
+		Cache: &cache.Value[[]chat.Model]{Versioned: cache.Versioned{Store: options.Cache, Name: "models", TTL: time.Minute, Count: counted.Lookup}},
 		Providers: chat.Providers{
 			"demo": llm.Demo{}.Client(),
 			"openrouter": &llm.Client{
@@ -168,6 +168,10 @@ func (s *Service) wire(options Options) *chat.Generations {
 		Accounts: &auth.Accounts{Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens},
 		Tokens:   tokens,
 		Models:   models,
+		Catalogue: &chat.Catalogue{
+			Store: s.Store, Cache: models.Cache, Log: log, Leases: s.Store, Owner: s.tb.Name(),
+			Listers: map[string]chat.ModelLister{"openrouter": models.Providers["openrouter"].(*llm.Client)},
+		},
 		Conversations: &chat.Conversations{
 			Store: s.Store, Models: models, Lists: lists, Notify: notify, Generations: generations,
 		},
