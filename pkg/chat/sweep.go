@@ -3,6 +3,7 @@ package chat
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"dreamchat/pkg/problem"
@@ -11,6 +12,8 @@ import (
 const (
 	sweepEvery = 2 * time.Second
 	sweepBatch = 100
+	// closers is how many abandoned answers are closed at once.
+	closers = 8
 	// silence is how long an answer may go without a sign of life before it
 	// counts as abandoned. With the time between sweeps and the time to close it,
 	// it is what a reader waits at most when a server was killed.
@@ -62,11 +65,10 @@ func (g *Generations) sweep(ctx context.Context) {
 		}
 		for _, found := range running {
 			seen[found.MessageID] = g.watched.look(found)
-			err := g.closeAbandoned(ctx, found, seen[found.MessageID])
-			if errors.Is(err, problem.Unavailable) || ctx.Err() != nil {
-				g.watched = nil
-				return
-			}
+		}
+		if err := g.closeAbandoned(ctx, running, seen); errors.Is(err, problem.Unavailable) || ctx.Err() != nil {
+			g.watched = nil
+			return
 		}
 		if len(running) < sweepBatch {
 			break
@@ -89,12 +91,37 @@ func (w watch) look(found Running) sign {
 	return sign{life: found.UpdatedAt, since: time.Now()}
 }
 
-func (g *Generations) closeAbandoned(ctx context.Context, found Running, seen sign) error {
-	silent := time.Since(seen.since)
-	left := !g.inherited && found.Owner == g.Owner
-	if _, here := g.find(found.UserID, found.MessageID); here || !left && silent < silence {
-		return nil
+// closeAbandoned closes those that nobody makes any more, several at once: a
+// server that was killed may have left hundreds. It returns all errors.
+func (g *Generations) closeAbandoned(ctx context.Context, running []Running, seen watch) error {
+	var closing sync.WaitGroup
+	next := make(chan Running)
+	failures := make([]error, closers)
+	for i := range failures {
+		closing.Go(func() {
+			for found := range next {
+				err := g.closeOne(ctx, found, time.Since(seen[found.MessageID].since))
+				failures[i] = errors.Join(failures[i], err)
+			}
+		})
 	}
+	for _, found := range running {
+		if g.isAbandoned(found, seen[found.MessageID]) {
+			next <- found
+		}
+	}
+	close(next)
+	closing.Wait()
+	return errors.Join(failures...)
+}
+
+func (g *Generations) isAbandoned(found Running, seen sign) bool {
+	left := !g.inherited && found.Owner == g.Owner
+	_, here := g.find(found.UserID, found.MessageID)
+	return !here && (left || time.Since(seen.since) >= silence)
+}
+
+func (g *Generations) closeOne(ctx context.Context, found Running, silent time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
 	defer cancel()
 	err := g.interrupt(ctx, found, silent)
