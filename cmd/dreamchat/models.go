@@ -74,3 +74,22 @@ func (s *settings) catalogue(db *store.Store, models *chat.Models, log *slog.Log
 		Leases: db, Owner: s.instance(), Every: s.ModelsSyncEvery,
 	}
 }
+
+// checkModels refuses settings that name models nobody could ever answer with. A
+// model that is merely switched off may come back: its provider's list, or an
+// administrator, must not keep the server from starting.
+func (s *settings) checkModels(ctx context.Context, models *chat.Models, log *slog.Logger) error {
+	named := map[string][]string{"DEFAULT_MODEL": {s.DefaultModel}, "FALLBACK_MODELS": s.Fallbacks}
+	for setting, ids := range named {
+		for _, id := range ids {
+			model, err := models.Configured(ctx, id)
+			if err != nil {
+				return fmt.Errorf("%s cannot be used: %s", setting, problem.From(err).Detail)
+			}
+			if !model.IsActive {
+				log.WarnContext(ctx, "a model of the settings is switched off", "setting", setting, "model", id)
+			}
+		}
+	}
+	return nil
+}

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"bytes"
 	"net/http"
 	"slices"
 	"testing"
@@ -44,4 +45,22 @@ func TestModelsAreBroughtInOnScheduleByOneInstance(t *testing.T) {
 	if got := at.column(t, "SELECT name FROM leases"); !slices.Equal(got, []string{"models of openrouter"}) {
 		t.Errorf("leases: %q", got)
 	}
+}
+
+// What a provider leaves out of its list must not keep the server from starting.
+func TestTheServerStartsWithoutItsDefaultModel(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, at installation) {
+		settings := append(openRouter(llmtest.New(t)), "DEFAULT_MODEL=deepseek/deepseek-chat")
+		at.start(t, settings...).stop()
+		execute(t, at.folder, append(settings, at.environment...), "models", "sync").want(t, 0, "- deepseek/deepseek-chat\n")
+		server := at.start(t, settings...)
+		user := server.register("ada")
+		refused := user.reply(http.StatusBadRequest, http.MethodPost, "/api/v1/conversations", nil)
+		if !bytes.Contains(refused, []byte(`"code":"model_inactive"`)) || !bytes.Contains(refused, []byte("deepseek/deepseek-chat")) {
+			t.Errorf("%s", refused)
+		}
+		user.reply(http.StatusCreated, http.MethodPost, "/api/v1/conversations", map[string]string{"modelId": "dreamchat/demo"})
+		server.stop()
+	})
 }

@@ -54,13 +54,8 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 		set.Port = tcp.Port // the real one, if any was free to be taken
 	}
 	service := wire(set, log, db, key, caches)
-	if _, _, err := service.server.Models.Resolve(ctx); err != nil {
-		return fmt.Errorf("DEFAULT_MODEL cannot be used: %s", problem.From(err).Detail)
-	}
-	for _, id := range set.Fallbacks {
-		if _, _, err := service.server.Models.Resolve(ctx, id); err != nil {
-			return fmt.Errorf("FALLBACK_MODELS cannot be used: %s", problem.From(err).Detail)
-		}
+	if err := set.checkModels(ctx, service.server.Models, log); err != nil {
+		return err
 	}
 	welcome(os.Stdout, set)
 

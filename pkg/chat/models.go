@@ -69,17 +69,35 @@ func (m *Models) Resolve(ctx context.Context, ids ...string) (Model, Provider, e
 	if at := slices.IndexFunc(ids, func(id string) bool { return id != "" }); at >= 0 {
 		id = ids[at]
 	}
-	model, err := m.Find(ctx, id)
-	if errors.Is(err, problem.NotFound) {
-		return Model{}, nil, problem.UnknownModel.New("There is no model "+quote(id)+".").With("model", id)
-	}
+	model, err := m.Configured(ctx, id)
 	if err != nil {
 		return Model{}, nil, err
 	}
 	if !model.IsActive {
-		return Model{}, nil, problem.InactiveModel.New("The model "+quote(id)+" is not available now.").With("model", id)
+		return Model{}, nil, inactive(id)
 	}
 	return model, m.Providers[model.Provider], nil
+}
+
+// Configured returns a model that could answer, though it may be switched off
+// now. It is problem.UnknownModel or, if its provider is not configured,
+// problem.InactiveModel.
+func (m *Models) Configured(ctx context.Context, id string) (Model, error) {
+	model, err := m.Find(ctx, id)
+	if errors.Is(err, problem.NotFound) {
+		return Model{}, problem.UnknownModel.New("There is no model "+quote(id)+".").With("model", id)
+	}
+	if err != nil {
+		return Model{}, err
+	}
+	if _, configured := m.Providers[model.Provider]; !configured {
+		return Model{}, inactive(id)
+	}
+	return model, nil
+}
+
+func inactive(id string) error {
+	return problem.InactiveModel.New("The model "+quote(id)+" is not available now.").With("model", id)
 }
 
 // fallbacks returns the models to ask when the one with this id fails: those that
