@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -79,8 +80,8 @@ func TestInputAsContent(t *testing.T) {
 			{"spaces around", "\n x \t", http.StatusCreated},
 			{"what SQL and HTML take for theirs", `'); DROP TABLE messages; -- <script>alert(1)</script> %s $1 \u0000 \`, http.StatusCreated},
 			{"other controls", "a\u0001\u007f\u2028\ufeff\U0010ffffb", http.StatusCreated},
-			{"too long", strings.Repeat("x", 50_001), http.StatusUnprocessableEntity},
-			{"too long, in emoji", strings.Repeat("😀", 50_001), http.StatusUnprocessableEntity},
+			{"too long", strings.Repeat("x", 50_001), http.StatusRequestEntityTooLarge},
+			{"too long, in emoji", strings.Repeat("😀", 50_001), http.StatusRequestEntityTooLarge},
 			{"empty", "", http.StatusUnprocessableEntity},
 			{"blank", " \n\t\u00a0\u3000", http.StatusUnprocessableEntity},
 			{"U+0000", "a\x00b", http.StatusUnprocessableEntity},
@@ -88,9 +89,16 @@ func TestInputAsContent(t *testing.T) {
 			t.Run(test.name, func(t *testing.T) {
 				messages := "/api/v1/conversations/" + user.In(t).Conversation().ID + "/messages"
 				reply := user.In(t).Post(messages, map[string]any{"content": test.content}, "Accept: application/json").Status(test.status)
-				if test.status != http.StatusCreated {
+				switch test.status {
+				case http.StatusUnprocessableEntity:
 					if got := pointers(reply.Problem(problem.Invalid)); got != "/content" {
 						t.Errorf("pointers %q", got)
+					}
+					return
+				case http.StatusRequestEntityTooLarge:
+					told := reply.Problem(problem.TooLarge)
+					if pointers(told) != "/content" || fmt.Sprint(told.Details["limit"]) != "50000" {
+						t.Errorf("told: %+v", told)
 					}
 					return
 				}
@@ -139,7 +147,11 @@ func TestInputThatIsTooLarge(t *testing.T) {
 			t.Errorf("%s: the limit is told as %v", path, document.Details["limit"])
 		}
 	}
-	user.Post("/api/v1/conversations/"+user.Conversation().ID+"/messages", fill(limit)).Problem(problem.Invalid)
+	// At the limit the body is read, and the content is what is too large.
+	told := user.Post("/api/v1/conversations/"+user.Conversation().ID+"/messages", fill(limit)).Problem(problem.TooLarge)
+	if told.Details["limit"] != 50_000.0 {
+		t.Errorf("told: %+v", told)
+	}
 }
 
 func TestInputOfAnotherType(t *testing.T) {

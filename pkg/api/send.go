@@ -14,7 +14,7 @@ import (
 )
 
 type prompt struct {
-	Content     string   `json:"content" validate:"notblank,max=50000"`
+	Content     string   `json:"content" validate:"notblank"`
 	ModelID     string   `json:"modelId" validate:"max=200"`
 	Temperature *float64 `json:"temperature" validate:"omitnil,min=0,max=2"`
 	MaxTokens   *int     `json:"maxTokens" validate:"omitnil,min=1,max=200000"`

@@ -75,20 +75,6 @@ func (g *generation) begin(begun *Begun, stream Publication) {
 	}
 }
 
-// follow takes in what the provider yields, until it ends or fails. It returns
-// nil for an answer that came to its end.
-func (g *generation) follow(ctx context.Context, request Request) error {
-	for delta, err := range g.source.provider.Complete(ctx, request) {
-		if err != nil {
-			return err
-		}
-		if full := g.take(delta); full {
-			return nil
-		}
-	}
-	return nil
-}
-
 // take adds a delta to the answer and to the log, and tells whether the answer
 // has grown to its bound.
 func (g *generation) take(delta Delta) (full bool) {
@@ -103,6 +89,9 @@ func (g *generation) take(delta Delta) (full bool) {
 	if delta.Usage != nil {
 		g.use(*delta.Usage)
 	}
+	if delta.CallsTool {
+		g.begun()
+	}
 	g.grow(KindReasoning, delta.Reasoning)
 	g.grow(KindText, delta.Text)
 	if g.texts[KindText].Len()+g.texts[KindReasoning].Len() < maxAnswer {
@@ -116,15 +105,20 @@ func (g *generation) grow(kind Kind, text string) {
 	for text != "" {
 		var head string
 		head, text = cut(text, maxChunk)
-		if g.firstToken.IsZero() {
-			g.firstToken = time.Now()
-		}
+		g.begun()
 		n := units(head)
 		g.stream.Append(Event{Type: EventChunk, Kind: kind, Offset: g.units[kind], Text: head})
 		g.made++
 		g.texts[kind].WriteString(head)
 		g.units[kind] += uint32(n) //nolint:gosec // bounded by maxAnswer
 		g.marks = appendMark(g.marks, kind, n)
+	}
+}
+
+// begun notes when the model begins to answer. The caller holds mu.
+func (g *generation) begun() {
+	if g.firstToken.IsZero() {
+		g.firstToken = time.Now()
 	}
 }
 
@@ -148,6 +142,13 @@ func (g *generation) due() (Message, bool) {
 	answer := g.snapshot()
 	g.saved, g.savedAt = answer.LastEventSeq, time.Now()
 	return answer, true
+}
+
+// current is snapshot for who does not hold mu.
+func (g *generation) current() Message {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.snapshot()
 }
 
 // snapshot is the answer as far as it is made. The caller holds mu.
@@ -188,10 +189,11 @@ func fail(answer *Message, err *problem.Error) {
 	}
 	answer.FinishReason = ""
 	answer.Error = &Failure{
-		Code:      err.Kind.Code(),
-		Message:   err.Detail,
-		Details:   err.Details,
-		Retryable: err.Kind.Retryable(),
+		Code:       err.Kind.Code(),
+		Message:    err.Detail,
+		Details:    err.Details,
+		Retryable:  err.Kind.Retryable(),
+		RetryAfter: err.RetryAfterSeconds(),
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"dreamchat/pkg/problem"
 )
@@ -14,11 +15,17 @@ type Failure struct {
 	Message   string         `json:"message"`
 	Details   map[string]any `json:"details,omitempty"`
 	Retryable bool           `json:"retryable"`
+	// RetryAfter is how long to wait before trying again, in whole seconds as
+	// counted from the end of the answer; 0 if nobody has told.
+	RetryAfter int `json:"retryAfter,omitempty"`
 }
 
 // Problem is the failure as the problem that it was.
 func (f *Failure) Problem() *problem.Error {
-	return &problem.Error{Kind: problem.Named(f.Code), Detail: f.Message, Details: f.Details}
+	return &problem.Error{
+		Kind: problem.Named(f.Code), Detail: f.Message, Details: f.Details,
+		RetryAfter: time.Duration(f.RetryAfter) * time.Second,
+	}
 }
 
 // Value stores the failure as JSON.

@@ -15,6 +15,8 @@ const (
 	firstBackoff = 100 * time.Millisecond
 	lastBackoff  = 2 * time.Second
 	maxRefused   = 5
+	// recordTimeout bounds how long the first word may wait for the database.
+	recordTimeout = time.Second
 )
 
 // make runs a generation from the question to the stored answer. The row is
@@ -40,6 +42,44 @@ func (g *Generations) ask(ctx context.Context, made *generation) (err error) {
 		}
 	}()
 	return g.try(ctx, made)
+}
+
+// follow takes in what the provider yields, until it ends or fails. It returns
+// nil for an answer that came to its end.
+func (g *Generations) follow(ctx context.Context, made *generation, request Request) error {
+	for delta, err := range made.source.provider.Complete(ctx, request) {
+		if err != nil {
+			return err
+		}
+		if full := made.take(delta); full {
+			return nil
+		}
+		if delta.GenerationID != "" && delta == (Delta{GenerationID: delta.GenerationID}) {
+			if err := g.record(ctx, made); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// record saves the provider's name for the generation before there is a word of
+// it, so that what the answer costs can be asked for even after a crash. If the
+// database is away, that is left to the next checkpoint.
+func (g *Generations) record(ctx context.Context, made *generation) error {
+	saving, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	answer := made.current()
+	lost, err := g.Store.Checkpoint(saving, []Message{answer}, now())
+	switch {
+	case len(lost) > 0:
+		return errLost
+	case err != nil && ctx.Err() == nil:
+		g.Log.WarnContext(ctx, "generation not recorded yet", "message", answer.ID, "error", err)
+	case err == nil:
+		made.stream.Saved(answer.LastEventSeq)
+	}
+	return nil
 }
 
 // settle stores the answer and ends the stream.

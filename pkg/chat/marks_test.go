@@ -43,7 +43,7 @@ func TestStoredAnswerGivesTheSameStream(t *testing.T) {
 		made := newGeneration("user", Message{ID: "m", ConversationID: "c", Seq: 2, Attempt: 1}, func(error) {})
 		made.source.provider = script(deltas)
 		made.stream = direct{made.log}
-		if err := made.follow(context.Background(), Request{}); err != nil {
+		if err := new(Generations).follow(context.Background(), made, Request{}); err != nil {
 			t.Fatal(err)
 		}
 		answer := made.close(nil)
@@ -68,7 +68,7 @@ func TestChunksCarryTheWholeText(t *testing.T) {
 		made := newGeneration("user", Message{ID: "m", ConversationID: "c", Attempt: 1}, func(error) {})
 		made.stream = direct{made.log}
 		made.source.provider = script(pieces().Draw(t, "deltas"))
-		_ = made.follow(context.Background(), Request{})
+		_ = new(Generations).follow(context.Background(), made, Request{})
 		answer := made.close(nil)
 		events := answer.Events()
 		from := rapid.IntRange(0, len(events)-1).Draw(t, "from")

@@ -44,6 +44,9 @@ type Turn struct {
 type Delta struct {
 	Text      string
 	Reasoning string
+	// CallsTool tells that the model has begun to call a tool, of which nothing more
+	// is told.
+	CallsTool bool
 	// GenerationID is the provider's name for the generation; it comes first.
 	GenerationID string
 	// Model is the model that answers, if it is told.

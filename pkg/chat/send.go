@@ -3,10 +3,15 @@ package chat
 import (
 	"context"
 	"errors"
+	"fmt"
+	"unicode/utf8"
 
 	"dreamchat/pkg/id"
 	"dreamchat/pkg/problem"
 )
+
+// MaxContent bounds a question, in characters.
+const MaxContent = 50_000
 
 // Prompt is one question, as it is sent.
 type Prompt struct {
@@ -51,10 +56,13 @@ type Sent struct {
 }
 
 // Send stores the question and begins the answer, which is made whether or not
-// anybody follows it. A conversation that is not the user's is problem.NotFound,
-// and a server that is about to end problem.Unavailable; the other kinds of errors
-// are those of GenerationStore.BeginAnswer and Models.Resolve.
+// anybody follows it. A question over MaxContent is problem.TooLarge, a
+// conversation that is not the user's problem.NotFound, and a server that is about
+// to end problem.Unavailable; the other kinds of errors are those of GenerationStore.BeginAnswer and Models.Resolve.
 func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
+	if err := checkContent(prompt.Content); err != nil {
+		return Sent{}, err
+	}
 	conversation, err := g.Talks.Conversation(ctx, prompt.UserID, prompt.ConversationID)
 	if err != nil {
 		return Sent{}, err
@@ -81,6 +89,16 @@ func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 		questionID:  question.ID,
 		lastSeq:     prompt.LastSeq,
 	})
+}
+
+func checkContent(content string) error {
+	if utf8.RuneCountInString(content) <= MaxContent {
+		return nil
+	}
+	rule := fmt.Sprintf("must have at most %d characters", MaxContent)
+	told := problem.TooLarge.New("A message "+rule+".").With("limit", MaxContent)
+	told.Fields = []problem.Field{{Pointer: "/content", Detail: rule}}
+	return told
 }
 
 // hash leaves out what is not set of Replaces and Fallbacks, so that a key of a

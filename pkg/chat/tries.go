@@ -56,7 +56,7 @@ func (g *Generations) tryModel(ctx context.Context, made *generation, left *time
 	}
 	share := *left / time.Duration(others+1)
 	for tries := 1; ; tries++ {
-		err := made.follow(ctx, request)
+		err := g.follow(ctx, made, request)
 		pause := g.Retries.pause(tries, err)
 		if tries >= g.Retries.Tries || !made.wordless(err) || !passes(err) || pause > share {
 			return err

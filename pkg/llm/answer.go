@@ -29,7 +29,7 @@ type answer struct {
 	text, reasoning mender
 	named           bool // the generation's id has been told
 	modelTold       bool
-	begun           bool // there was text, reasoning or an end
+	begun           bool // there was more than signs of life
 	finished        bool
 	usage           *chat.Usage
 }
@@ -67,7 +67,7 @@ func (a *answer) tell(delta chat.Delta) error {
 // begins tells whether a piece is more than signs of life: the model has begun to
 // answer, or has ended.
 func begins(delta *chat.Delta) bool {
-	return delta.Text != "" || delta.Reasoning != "" || delta.FinishReason != ""
+	return delta.Text != "" || delta.Reasoning != "" || delta.CallsTool || delta.FinishReason != ""
 }
 
 func (a *answer) chunks(events *sse.Reader) error {
@@ -84,7 +84,7 @@ func (a *answer) chunks(events *sse.Reader) error {
 		}
 		c, err := a.decoder.decode(event.Data)
 		if err != nil {
-			return problem.Upstream.Because(err, "The model provider sent what cannot be read.")
+			return a.ended(unreadable.because(err))
 		}
 		if err := a.chunk(c); err != nil {
 			return err
@@ -99,9 +99,9 @@ func (a *answer) ended(err error) error {
 	case a.finished:
 		return nil
 	case errors.Is(err, io.EOF):
-		return problem.Upstream.New("The model provider broke off before the answer was finished.")
+		return unfinished.because(nil)
 	case errors.Is(err, sse.ErrTooLarge):
-		return problem.Upstream.Because(err, "The model provider sent too much at once.")
+		return overfull.because(err)
 	default:
 		return err
 	}
@@ -114,7 +114,7 @@ func (a *answer) drain() {
 
 func (a *answer) chunk(c *chunk) error {
 	failure := a.failure(c)
-	delta := chat.Delta{Text: a.text.mend(c.choice.text)}
+	delta := chat.Delta{Text: a.text.mend(c.choice.text), CallsTool: c.choice.callsTool}
 	if len(c.choice.reasoning) > 0 {
 		delta.Reasoning = a.reasoning.mend(c.choice.reasoning)
 	} else {
@@ -131,7 +131,7 @@ func (a *answer) chunk(c *chunk) error {
 		return err
 	}
 	if failure != nil {
-		return failure
+		return a.ended(failure)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func (b *Breaker) refusal() error {
 	}
 	now := time.Now()
 	if wait := b.next.Sub(now); wait > 0 {
-		return problem.UpstreamBusy.New("The model provider has failed too often and is left alone for a while.").After(wait)
+		return resting.because(nil).After(wait)
 	}
 	b.next = now.Add(b.Pause)
 	return nil

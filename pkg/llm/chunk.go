@@ -18,6 +18,7 @@ type choice struct {
 	reasoningContent []byte // other vendors' name for reasoning
 	finish           []byte
 	fault            []byte // as in chunk
+	callsTool        bool
 }
 
 // decoder reads chunks in a single pass, without reflection. It skips what
@@ -118,6 +119,7 @@ func (d *decoder) choiceField(key []byte) {
 	case "delta":
 		d.chunk.choice.text = nil
 		d.chunk.choice.reasoning, d.chunk.choice.reasoningContent = nil, nil
+		d.chunk.choice.callsTool = false
 		if d.peek() == '{' {
 			d.object((*decoder).deltaField)
 			return
@@ -140,6 +142,9 @@ func (d *decoder) deltaField(key []byte) {
 		d.chunk.choice.reasoning = d.stringOrSkip()
 	case "reasoning_content":
 		d.chunk.choice.reasoningContent = d.stringOrSkip()
+	case "tool_calls":
+		calls := d.valueOrNull()
+		d.chunk.choice.callsTool = len(calls) > 0 && !bytes.Equal(calls, []byte("[]"))
 	default:
 		d.skip()
 	}

@@ -68,7 +68,7 @@ func (c *Client) complete(ctx context.Context, request chat.Request, yield func(
 
 	response, err := c.send(run, watch, request)
 	if err != nil {
-		return c.transportFailure(ctx, run, err, "The model provider cannot be reached.")
+		return c.transportFailure(ctx, run, err, unreachable)
 	}
 	defer func() { _ = response.Body.Close() }()
 
@@ -78,7 +78,7 @@ func (c *Client) complete(ctx context.Context, request chat.Request, yield func(
 	}
 	a := answer{yield: yield, client: c, watch: watch, body: body}
 	err = a.read(response.Header.Get("X-Generation-Id"))
-	return c.transportFailure(ctx, run, err, "The model provider broke off in the middle of the answer.")
+	return c.transportFailure(ctx, run, err, cutOff)
 }
 
 func (c *Client) send(ctx context.Context, watch *watch, ask chat.Request) (*http.Response, error) {

@@ -20,48 +20,21 @@ const (
 	maxWait      = time.Hour // that a provider may ask for
 )
 
-// verdict is the kind and the sentence of a status, be it of the response or
-// told in its body. 0 is an error without a status.
-func verdict(status int) (problem.Kind, string) {
-	switch status {
-	case http.StatusUnauthorized:
-		return problem.UpstreamAuth, "The model provider does not accept this server's key."
-	case http.StatusForbidden:
-		return problem.UpstreamAuth, "The model provider does not let this server's key do that."
-	case http.StatusPaymentRequired:
-		return problem.UpstreamRejected, "This server's account at the model provider is out of credit."
-	case http.StatusNotFound:
-		return problem.UpstreamRejected, "The model provider does not serve this model."
-	case http.StatusRequestEntityTooLarge:
-		return problem.UpstreamRejected, "The conversation is too long for the model provider."
-	case http.StatusBadRequest, http.StatusUnprocessableEntity:
-		return problem.UpstreamRejected, "The model provider does not accept the request."
-	case http.StatusRequestTimeout, http.StatusGatewayTimeout, 524:
-		return problem.UpstreamTimeout, "The model took too long to answer."
-	case http.StatusTooManyRequests:
-		return problem.UpstreamBusy, "The model provider takes no more requests for now."
-	case http.StatusServiceUnavailable, 529:
-		return problem.UpstreamBusy, "The model is overloaded for now."
-	default:
-		return problem.Upstream, "The model provider failed."
-	}
-}
-
 // failure makes a problem of what the provider told. The cause says no more
 // than status and code: the provider's words may repeat what people wrote.
 func (c *Client) failure(status int, f fault, wait time.Duration) *problem.Error {
-	kind, sentence := verdict(status)
+	met := troubleOf(status)
 	if f.flagged() {
-		kind, sentence = problem.UpstreamRejected, "The moderation of the model provider refuses the request."
+		met = moderated
 	}
-	failed := kind.Because(&statusError{status: status, code: clip(f.code()), kind: clip(f.kind())}, sentence)
-	if words := c.harmless(f.Message); words != "" && kind != problem.UpstreamAuth {
-		failed = failed.With("upstream", words)
+	told := met.because(&statusError{status: status, code: clip(f.code()), kind: clip(f.kind())})
+	if words := c.harmless(f.Message); words != "" && told.Kind != problem.UpstreamAuth {
+		told = told.With("upstream", words)
 	}
 	if wait == 0 {
 		wait = f.retryAfter()
 	}
-	return failed.After(min(wait, maxWait))
+	return told.After(min(wait, maxWait))
 }
 
 // statusError is what a provider answered, without its words.
@@ -120,18 +93,16 @@ func (c *Client) refusal(response *http.Response, body io.Reader) error {
 	case told:
 		return c.failure(f.status(), f, wait)
 	case isJSON && status == http.StatusOK:
-		return problem.Upstream.New("The model provider did not stream its answer.")
+		return unstreamed.because(nil)
 	default:
-		return problem.Upstream.Because(
-			fmt.Errorf("provider answered with status %d, content type %q",
-				status, clip(response.Header.Get("Content-Type"))),
-			"The model provider did not answer with a stream.")
+		return noStream.because(fmt.Errorf("provider answered with status %d, content type %q",
+			status, clip(response.Header.Get("Content-Type"))))
 	}
 }
 
 // transportFailure makes of what sending or reading failed with: the cause of
-// the caller's context, or a problem; sentence is for what has no own words.
-func (c *Client) transportFailure(ctx, run context.Context, err error, sentence string) error {
+// the caller's context, or a problem; met is for what says no more of itself.
+func (c *Client) transportFailure(ctx, run context.Context, err error, met trouble) error {
 	var told *problem.Error
 	var slow interface{ Timeout() bool }
 	switch {
@@ -142,12 +113,12 @@ func (c *Client) transportFailure(ctx, run context.Context, err error, sentence 
 	case errors.As(err, &told):
 		return err
 	case errors.Is(context.Cause(run), errSilent):
-		return problem.UpstreamTimeout.Because(err, "The model provider fell silent.")
+		return silent.because(err)
 	case errors.Is(context.Cause(run), errLate):
-		return problem.UpstreamTimeout.Because(err, "The model took too long to begin its answer.")
+		return late.because(err)
 	case errors.As(err, &slow) && slow.Timeout():
-		return problem.UpstreamTimeout.Because(err, "The model provider took too long to answer.")
+		return tooSlow.because(err)
 	default:
-		return problem.Upstream.Because(err, sentence)
+		return met.because(err)
 	}
 }

@@ -137,6 +137,11 @@ var transcripts = []transcript{
 		want: heard{text: "H", generation: "gen-1"},
 	},
 	{
+		name: "an error behind the finish", stream: textOf("Hi") + finished + `data: {"error":{"code":502}}` + "\n\n" +
+			`data: {"choices":[],"usage":{"prompt_tokens":5}}` + "\n\n" + "data: {\n\n",
+		want: heard{text: "Hi", generation: "gen-1", finish: "stop", usage: "5+0(0)=5, untold"},
+	},
+	{
 		name: "usage before an error", stream: `data: {"choices":[],"usage":{"prompt_tokens":5}}` + "\n\n" + `data: {"error":{"code":502}}` + "\n\n", fails: problem.Upstream,
 		want: heard{usage: "5+0(0)=5, untold"},
 	},
