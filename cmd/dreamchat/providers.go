@@ -90,3 +90,14 @@ func (s *settings) client(server modelServer) *llm.Client {
 		FirstToken: s.FirstToken,
 	}
 }
+
+// settlers are the providers that can be asked afterwards what a request cost.
+func settlers(providers chat.Providers) map[string]chat.Settler {
+	found := make(map[string]chat.Settler)
+	for name, provider := range providers {
+		if client, ok := provider.(*llm.Client); ok && client.OpenRouter {
+			found[name] = client
+		}
+	}
+	return found
+}

@@ -22,6 +22,8 @@ const (
 	// how long one answer waits for that in all.
 	retryPause = 500 * time.Millisecond
 	retryLimit = 20 * time.Second
+	// settleDelay is how long OpenRouter gets to count what an answer took.
+	settleDelay = 3 * time.Second
 	// saveMargin is what requests get beyond the grace of the answers that they
 	// wait for.
 	saveMargin = 7 * time.Second
@@ -81,11 +83,13 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 	tokens := &auth.Tokens{Key: key, Issuer: set.issuer()}
 	models := &chat.Models{Store: db, Cache: caches.models, Providers: set.providers(caches.metrics), Default: set.DefaultModel, Fallbacks: set.Fallbacks}
 	notify := chat.Notifier{Lists: caches.lists, Bells: caches.streams}
+	ledger := &chat.Ledger{Store: db, Settlers: settlers(models.Providers), Delay: settleDelay}
 	generations := &chat.Generations{
 		Store:    db,
 		Messages: db,
 		Talks:    db,
 		Models:   models,
+		Ledger:   ledger,
 		Notify:   notify,
 		Streams:  caches.streams,
 		Log:      log,

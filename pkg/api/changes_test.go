@@ -147,7 +147,7 @@ func TestFeedTellsEveryChangeInOrder(t *testing.T) {
 			{begun[2], map[string]any{"messageId": answer, "userMessageId": question, "model": apitest.Model}},
 			{ended[0], map[string]any{"messageId": answer, "seq": 2.0, "status": "complete", "supersededBy": nil}},
 			{ended[1], map[string]any{
-				"messageId": answer, "status": "complete", "finishReason": "stop", "tokensUsed": 8.0, "cost": "0.000123",
+				"messageId": answer, "status": "complete", "finishReason": "stop", "tokensUsed": 8.0, "cost": "0.000123", "estimated": false,
 			}},
 		} {
 			for member, want := range check.want {

@@ -21,6 +21,7 @@ type usageReport struct {
 	GroupBy chat.UsageGroup `json:"groupBy"`
 	Data    []chat.UsageRow `json:"data"`
 	Total   chat.UsageSum   `json:"total"`
+	Titles  chat.UsageSum   `json:"titles"`
 }
 
 func (s *Server) showUsage(c echo.Context, caller auth.Caller) error {
@@ -37,11 +38,12 @@ func (s *Server) showUsage(c echo.Context, caller auth.Caller) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	rows, total, err := s.Usage.Usage(c.Request().Context(), caller.UserID, query)
+	report, err := s.Usage.Usage(c.Request().Context(), caller.UserID, query)
 	if err != nil {
 		return err
 	}
 	return private(c, http.StatusOK, usageReport{
-		From: query.From, To: query.To, GroupBy: query.GroupBy, Data: rows, Total: total,
+		From: query.From, To: query.To, GroupBy: query.GroupBy,
+		Data: report.Groups, Total: report.Total, Titles: report.Titles,
 	})
 }

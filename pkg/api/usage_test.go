@@ -21,6 +21,7 @@ type usageReport struct {
 	GroupBy  string
 	Data     []chat.UsageRow
 	Total    chat.UsageSum
+	Titles   chat.UsageSum
 }
 
 func usage(user *apitest.User, query string) usageReport {
@@ -52,7 +53,7 @@ func TestUsageIsTheSumOfTheAnswers(t *testing.T) {
 			spend(s, user, one, 1, 2, "0.1"),
 			spend(s, user, one, 3, 4, "0.2"),
 			spend(s, user, two, 5, 6, "0.000000000000000001"),
-			spend(s, user, two, 7, 8, ""), // whose cost nobody told
+			spend(s, user, two, 7, 8, ""), // whose cost nobody told: 0.00000585 by the price
 		}
 		cost := new(big.Rat)
 		for i, answer := range answers {
@@ -61,25 +62,25 @@ func TestUsageIsTheSumOfTheAnswers(t *testing.T) {
 				cost.Add(cost, value)
 			}
 			at := fmt.Sprintf("2026-01-0%d 23:59:59.999999+00:00", 1+i/2*2)
-			execute(t, db, `UPDATE messages SET created_at = '`+at+`' WHERE id = '`+answer.ID+`'`)
+			execute(t, db, `UPDATE charges SET created_at = '`+at+`' WHERE id = '`+answer.ID+`'`)
 		}
 		demo := apitest.Decode[apitest.Exchange](user.Post("/api/v1/conversations/"+one+"/messages",
 			map[string]any{"content": "Hi", "modelId": chat.DemoModelID}, "Accept: application/json").Status(http.StatusCreated)).Message
-		execute(t, db, `UPDATE messages SET created_at = '2026-01-02 00:00:00+00:00' WHERE id = '`+demo.ID+`'`)
+		execute(t, db, `UPDATE charges SET created_at = '2026-01-02 00:00:00+00:00' WHERE id = '`+demo.ID+`'`)
 
 		const span = "?from=2026-01-01&to=2026-02-01"
 		if want, got := cost.FloatString(18), usage(user, span).Total.Cost; got != want {
 			t.Errorf("the cost is %s, that of the answers %s", got, want)
 		}
 		demoRow := fmt.Sprintf("1/%d/0", demo.TokensUsed)
-		byConversation := one + fmt.Sprintf(":3/%d/0.3", 10+demo.TokensUsed) + " " + two + ":2/26/0.000000000000000001"
+		byConversation := one + fmt.Sprintf(":3/%d/0.3", 10+demo.TokensUsed) + " " + two + ":2/26/0.000005850000000001"
 		if two < one {
 			t.Fatal("ids do not grow")
 		}
 		for _, test := range []struct{ query, want string }{
-			{span, "2026-01-01:2/10/0.3 2026-01-02:" + demoRow + " 2026-01-03:2/26/0.000000000000000001"},
-			{span + "&groupBy=day", "2026-01-01:2/10/0.3 2026-01-02:" + demoRow + " 2026-01-03:2/26/0.000000000000000001"},
-			{span + "&groupBy=model", "dreamchat/demo:" + demoRow + " " + apitest.Model + ":4/36/0.300000000000000001"},
+			{span, "2026-01-01:2/10/0.3 2026-01-02:" + demoRow + " 2026-01-03:2/26/0.000005850000000001"},
+			{span + "&groupBy=day", "2026-01-01:2/10/0.3 2026-01-02:" + demoRow + " 2026-01-03:2/26/0.000005850000000001"},
+			{span + "&groupBy=model", "dreamchat/demo:" + demoRow + " " + apitest.Model + ":4/36/0.300005850000000001"},
 			{span + "&groupBy=conversation", byConversation},
 			{"?from=2026-01-02&to=2026-01-03", "2026-01-02:" + demoRow},
 			{"?from=2026-01-02T00:00:00.000001Z&to=2026-01-03", ""},
@@ -108,7 +109,7 @@ func TestUsageCountsWhatWasMade(t *testing.T) {
 	t.Parallel()
 	apitest.Each(t, func(t *testing.T, s *apitest.Service) {
 		user := s.User()
-		if report := usage(user, ""); len(report.Data) != 0 || report.Total != (chat.UsageSum{Cost: "0"}) || report.To.Sub(report.From) != 30*24*time.Hour {
+		if report := usage(user, ""); len(report.Data) != 0 || report.Total != (chat.UsageSum{Cost: "0", EstimatedCost: "0"}) || report.To.Sub(report.From) != 30*24*time.Hour {
 			t.Errorf("nothing is %+v", report)
 		}
 		first := spend(s, user, user.Conversation().ID, 1, 2, "0.25")
@@ -116,7 +117,7 @@ func TestUsageCountsWhatWasMade(t *testing.T) {
 		user.Post("/api/v1/messages/"+first.ID+"/regenerate", nil, "Accept: application/json").Status(http.StatusCreated)
 
 		report := usage(user, "?groupBy=model")
-		want := chat.UsageSum{Messages: 2, PromptTokens: 4, CompletionTokens: 6, TokensUsed: 10, Cost: "0.75"}
+		want := chat.UsageSum{Messages: 2, PromptTokens: 4, CompletionTokens: 6, TokensUsed: 10, Cost: "0.75", EstimatedCost: "0"}
 		if report.Total != want || report.rows() != apitest.Model+":2/10/0.75" {
 			t.Errorf("with a superseded answer: %+v", report)
 		}

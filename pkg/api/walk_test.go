@@ -75,7 +75,7 @@ func (r *walker) store(rt *rapid.T, question *chat.Message, answer chat.Message)
 		rt.Fatal(err)
 	}
 	begun.Answer.Status, begun.Answer.Content = chat.StatusComplete, "answer"
-	if _, err := r.service.Store.FinishAnswer(context.Background(), 1, begun.Answer); err != nil {
+	if _, err := r.service.Store.FinishAnswer(context.Background(), 1, begun.Answer, chat.Charge{ID: begun.Answer.ID, Kind: chat.ChargeAnswer, State: chat.ChargeClosed}); err != nil {
 		rt.Fatal(err)
 	}
 	if question != nil {

@@ -75,6 +75,7 @@ type GenerationEnd struct {
 	FinishReason   string    `json:"finishReason,omitempty"`
 	TokensUsed     int       `json:"tokensUsed"`
 	Cost           *string   `json:"cost"`
+	Estimated      bool      `json:"estimated"`
 	At             time.Time `json:"at"`
 }
 
@@ -93,9 +94,9 @@ func (c Conversation) Updated() Change {
 	return c.change(ConversationUpdated, &c, c.UpdatedAt)
 }
 
-// Titled is the change of a conversation to what it is now that the server has
-// named it, which is no activity.
-func (c Conversation) Titled(at time.Time) Change {
+// Amended is the change of a conversation to what the server has made of it by
+// itself, which is no activity: it has named it, or settled what it cost.
+func (c Conversation) Amended(at time.Time) Change {
 	return c.change(ConversationUpdated, &c, at)
 }
 
@@ -147,6 +148,7 @@ func (m *Message) Finished() Change {
 		FinishReason:   m.FinishReason,
 		TokensUsed:     m.TokensUsed,
 		Cost:           m.Cost,
+		Estimated:      m.Estimated,
 		At:             m.UpdatedAt,
 	})
 }

@@ -122,12 +122,21 @@ func (g *generation) begun() {
 	}
 }
 
+// asks notes about how long the prompt is, until the provider tells. It is saved
+// with the answer, so that a crash does not lose what was spent.
+func (g *generation) asks(request *Request) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.answer.PromptTokens, g.answer.Estimated = EstimateTokens(request.size()), true
+}
+
 func (g *generation) use(usage Usage) {
 	g.answer.PromptTokens = usage.PromptTokens
 	g.answer.CompletionTokens = usage.CompletionTokens
 	g.answer.ReasoningTokens = usage.ReasoningTokens
 	g.answer.TokensUsed = usage.TotalTokens
 	g.answer.Cost = usage.Cost
+	g.answer.Estimated = false
 }
 
 // due is what the next checkpoint is to hold of the answer. An answer that has
@@ -161,9 +170,9 @@ func (g *generation) snapshot() Message {
 	return answer
 }
 
-// close is the answer as it is to be stored for good. A nil err is an answer
-// that came to its end.
-func (g *generation) close(err error) Message {
+// close is the answer as it is to be stored for good, and what it cost. A nil err
+// is an answer that came to its end.
+func (g *generation) close(err error, ledger *Ledger) (Message, Charge) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	answer := g.snapshot()
@@ -178,7 +187,8 @@ func (g *generation) close(err error) Message {
 	default:
 		fail(&answer, found)
 	}
-	return answer
+	charge := ledger.chargeAnswer(&answer, g.source.model)
+	return answer, charge
 }
 
 // fail ends an answer with what went wrong.

@@ -27,6 +27,7 @@ type Generations struct {
 	Messages MessageStore
 	Talks    ConversationStore
 	Models   *Models
+	Ledger   *Ledger
 	Notify   Notifier
 	Streams  Streams
 	Log      *slog.Logger

@@ -47,6 +47,7 @@ func (g *Generations) ask(ctx context.Context, made *generation) (err error) {
 // follow takes in what the provider yields, until it ends or fails. It returns
 // nil for an answer that came to its end.
 func (g *Generations) follow(ctx context.Context, made *generation, request Request) error {
+	made.asks(&request)
 	for delta, err := range made.source.provider.Complete(ctx, request) {
 		if err != nil {
 			return err
@@ -88,9 +89,9 @@ func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 		made.stream.Break(err)
 		return
 	}
-	answer := made.close(err)
+	answer, charge := made.close(err, g.Ledger)
 	g.report(ctx, &answer, err)
-	conversation, err := g.save(ctx, made.userID, &answer)
+	conversation, err := g.save(ctx, made.userID, &answer, charge)
 	if err != nil {
 		made.stream.Break(err)
 		return
@@ -113,10 +114,10 @@ func (g *Generations) report(ctx context.Context, answer *Message, err error) {
 // finished answer is not lost because of that. It gives up when the server must
 // end, when the answer is not ours any more, and when the database is there and
 // refuses it again and again: then the sweep closes what was saved last.
-func (g *Generations) save(ctx context.Context, userID string, answer *Message) (Conversation, error) {
+func (g *Generations) save(ctx context.Context, userID string, answer *Message, charge Charge) (Conversation, error) {
 	refused := 0
 	for backoff := firstBackoff; ; backoff = min(2*backoff, lastBackoff) {
-		conversation, err := g.finish(ctx, answer)
+		conversation, err := g.finish(ctx, answer, charge)
 		if errors.Is(err, problem.Conflict) {
 			conversation, err = g.finished(ctx, userID, answer)
 		}
@@ -141,10 +142,10 @@ func (g *Generations) save(ctx context.Context, userID string, answer *Message) 
 }
 
 // finish stores the answer on a context that outlives a stop.
-func (g *Generations) finish(ctx context.Context, answer *Message) (Conversation, error) {
+func (g *Generations) finish(ctx context.Context, answer *Message, charge Charge) (Conversation, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	return g.Store.FinishAnswer(ctx, answer.Attempt, *answer)
+	return g.Store.FinishAnswer(ctx, answer.Attempt, *answer, charge)
 }
 
 // finished finds the answer as an earlier try has stored it whose reply was lost.

@@ -19,8 +19,8 @@ type mute struct {
 	tried int // by one goroutine
 }
 
-func (m *mute) FinishAnswer(ctx context.Context, attempt int, answer chat.Message) (chat.Conversation, error) {
-	conversation, err := m.Store.FinishAnswer(ctx, attempt, answer)
+func (m *mute) FinishAnswer(ctx context.Context, attempt int, answer chat.Message, charge chat.Charge) (chat.Conversation, error) {
+	conversation, err := m.Store.FinishAnswer(ctx, attempt, answer, charge)
 	if m.tried++; m.tried == 1 {
 		return chat.Conversation{}, problem.Unavailable.New("The connection broke.")
 	}
@@ -33,7 +33,7 @@ func TestACommitWhoseReplyIsLostIsACommit(t *testing.T) {
 	userID, conversationID := talk(t, db)
 	outcomes := make(chan chat.Outcome, 1)
 	here := &chat.Generations{
-		Store: &mute{Store: db}, Messages: db, Talks: db, Notify: notify(), Streams: new(chat.Alone),
+		Store: &mute{Store: db}, Messages: db, Talks: db, Ledger: &chat.Ledger{Store: db}, Notify: notify(), Streams: new(chat.Alone),
 		Log: slog.New(slog.DiscardHandler), Owner: "here", OnFinish: func(o chat.Outcome) { outcomes <- o },
 		Models: &chat.Models{Store: db, Cache: direct{}, Default: demo, Providers: chat.Providers{"demo": words}},
 	}

@@ -46,7 +46,7 @@ func TestStoredAnswerGivesTheSameStream(t *testing.T) {
 		if err := new(Generations).follow(context.Background(), made, Request{}); err != nil {
 			t.Fatal(err)
 		}
-		answer := made.close(nil)
+		answer, _ := made.close(nil, new(Ledger))
 		_ = made.log.Seal(answer.terminal())
 
 		sent, _, _ := made.log.Peek(0)
@@ -69,7 +69,7 @@ func TestChunksCarryTheWholeText(t *testing.T) {
 		made.stream = direct{made.log}
 		made.source.provider = script(pieces().Draw(t, "deltas"))
 		_ = new(Generations).follow(context.Background(), made, Request{})
-		answer := made.close(nil)
+		answer, _ := made.close(nil, new(Ledger))
 		events := answer.Events()
 		from := rapid.IntRange(0, len(events)-1).Draw(t, "from")
 

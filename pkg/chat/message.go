@@ -49,10 +49,13 @@ type Message struct {
 	CompletionTokens int    `json:"completionTokens"`
 	// ReasoningTokens is the part of CompletionTokens spent on reasoning.
 	ReasoningTokens int `json:"reasoningTokens"`
-	// TokensUsed is the sum that the provider told.
+	// TokensUsed is the sum of prompt and completion.
 	TokensUsed int `json:"tokensUsed"`
-	// Cost is an exact decimal in USD; nil while nobody has told it.
+	// Cost is an exact decimal in USD; nil while nobody knows it.
 	Cost *string `json:"cost"`
+	// Estimated is set if the tokens or the cost are our estimate: what the
+	// provider counts may take their place later.
+	Estimated bool `json:"estimated"`
 	// GenerationID is the provider's name for the generation.
 	GenerationID string `json:"generationId,omitempty"`
 	// Error says why a failed or interrupted answer ended.

@@ -28,6 +28,8 @@ type Complete struct {
 	TokensUsed   int     `json:"tokensUsed"`
 	Usage        Usage   `json:"usage"`
 	Cost         *string `json:"cost"`
+	// Estimated is set if the tokens or the cost are our estimate.
+	Estimated bool `json:"estimated"`
 	Proof
 }
 
@@ -86,8 +88,9 @@ func (m *Message) terminal() Event {
 			ReasoningTokens:  m.ReasoningTokens,
 			TotalTokens:      m.TokensUsed,
 		},
-		Cost:  m.Cost,
-		Proof: proof,
+		Cost:      m.Cost,
+		Estimated: m.Estimated,
+		Proof:     proof,
 	}
 	if quotedLen(m.Content) <= maxContent {
 		complete.Content = &m.Content

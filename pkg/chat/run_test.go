@@ -75,7 +75,10 @@ func TestSilentServersAnswersAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := storetest.SQLite(t)
 		ctx, stop := context.WithCancel(t.Context())
-		here := &chat.Generations{Store: db, Messages: db, Talks: db, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here"}
+		here := &chat.Generations{
+			Store: db, Messages: db, Talks: db, Models: &chat.Models{Store: db, Cache: direct{}}, Ledger: &chat.Ledger{Store: db},
+			Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
+		}
 		ended := make(chan error, 1)
 		silentUser, silent := leave(t, db, "silent")
 		aliveUser, alive := leave(t, db, "alive")
@@ -115,7 +118,10 @@ func TestAllThatWasLeftBehindIsClosedAtTheStart(t *testing.T) {
 		for range 250 {
 			leave(t, db, "here")
 		}
-		here := &chat.Generations{Store: db, Messages: db, Talks: db, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here"}
+		here := &chat.Generations{
+			Store: db, Messages: db, Talks: db, Models: &chat.Models{Store: db, Cache: direct{}}, Ledger: &chat.Ledger{Store: db},
+			Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
+		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- here.Run(ctx) }()
@@ -141,7 +147,7 @@ func TestNoAnswerBeginsAfterTheEnd(t *testing.T) {
 		Providers: chat.Providers{"demo": nil}, // is never asked
 	}
 	here := &chat.Generations{
-		Store: db, Messages: db, Talks: db, Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
+		Store: db, Messages: db, Talks: db, Ledger: &chat.Ledger{Store: db}, Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
@@ -176,7 +182,7 @@ func TestAnswerDoesNotWaitForItsHistoryForEver(t *testing.T) {
 			Providers: chat.Providers{"demo": nil}, // is never asked
 		}
 		here := &chat.Generations{
-			Store: standsStill{db}, Messages: db, Talks: db, Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
+			Store: standsStill{db}, Messages: db, Talks: db, Ledger: &chat.Ledger{Store: db}, Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

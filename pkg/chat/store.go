@@ -83,7 +83,8 @@ type GenerationStore interface {
 	// oldest first: those that stand, have a text and are not streaming.
 	History(ctx context.Context, conversationID string, before int64, limit int) ([]Message, error)
 	// Checkpoint saves what running answers hold so far (Content, Reasoning,
-	// Marks, LastEventSeq, GenerationID) and that they are alive now, in few
+	// Marks, LastEventSeq, GenerationID, ModelID, Metadata, PromptTokens,
+	// Estimated) and that they are alive now, in few
 	// statements however many answers. It touches only those still streaming in
 	// their Attempt and returns the ids of the others: deleted, or closed by
 	// somebody else.
@@ -94,11 +95,12 @@ type GenerationStore interface {
 	// it adds the tokens to the conversation and moves its UpdatedAt, and, if
 	// the answer Replaces another: a complete one, or a stopped one with a text,
 	// supersedes that one; any other is superseded by it. MessageCount counts
-	// what stands.
-	FinishAnswer(ctx context.Context, attempt int, answer Message) (Conversation, error)
+	// what stands. The charge is saved with it, as ChargeStore.SaveCharge does, to
+	// the owner of the conversation.
+	FinishAnswer(ctx context.Context, attempt int, answer Message, charge Charge) (Conversation, error)
 	// CloseAnswer is FinishAnswer for an answer that somebody else has begun: it
 	// writes only if nothing was written to it since it was stored like this.
-	CloseAnswer(ctx context.Context, stored, answer Message) error
+	CloseAnswer(ctx context.Context, stored, answer Message, charge Charge) error
 	// RunningAnswers returns the answers that are streaming, ordered by id, those
 	// after an id, at most limit.
 	RunningAnswers(ctx context.Context, after string, limit int) ([]Running, error)

@@ -155,8 +155,12 @@ func (g *Generations) interrupt(ctx context.Context, found Running, silent time.
 		fail(&answer, errCrashed)
 	}
 	answer.LastEventSeq = len(answer.Events())
-	err = g.Store.CloseAnswer(ctx, stored, answer)
-	if err != nil {
+	model, err := g.Models.Find(ctx, answer.ModelID)
+	if err != nil && !errors.Is(err, problem.NotFound) {
+		return err
+	}
+	charge := g.Ledger.chargeAnswer(&answer, model)
+	if err := g.Store.CloseAnswer(ctx, stored, answer, charge); err != nil {
 		return notGone(err)
 	}
 	g.Streams.Closed(ctx, answer.ID)

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"dreamchat/pkg/id"
 	"dreamchat/pkg/problem"
 )
 
@@ -142,11 +143,15 @@ func (g *Generations) suggest(ctx context.Context, conversation Conversation, qu
 	if err != nil {
 		return "", err
 	}
+	request := titleRequest(model.ID, conversation.ID, question, answer)
+	receipt := NewReceipt(&request)
+	defer g.chargeTitle(ctx, &conversation, &model, receipt)
 	var reply strings.Builder
-	for delta, err := range provider.Complete(ctx, titleRequest(model.ID, conversation.ID, question, answer)) {
+	for delta, err := range provider.Complete(ctx, request) {
 		if err != nil {
 			return "", err
 		}
+		receipt.Note(delta)
 		if delta.FinishReason == FinishContentFilter {
 			return "", nil
 		}
@@ -155,6 +160,25 @@ func (g *Generations) suggest(ctx context.Context, conversation Conversation, qu
 		}
 	}
 	return cleanTitle(reply.String()), nil
+}
+
+// chargeTitle saves what a title took. It costs less than it is worth to try
+// again when that fails.
+func (g *Generations) chargeTitle(ctx context.Context, conversation *Conversation, model *Model, receipt *Receipt) {
+	spent, began := receipt.Spent()
+	if !began {
+		return
+	}
+	charge := g.Ledger.Charge(*model, spent)
+	charge.ID, charge.Kind = id.New(), ChargeTitle
+	charge.UserID, charge.ConversationID = conversation.UserID, conversation.ID
+	charge.CreatedAt = now()
+	charge.UpdatedAt = charge.CreatedAt
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	if err := g.Ledger.Store.SaveCharge(ctx, charge); err != nil {
+		g.Log.WarnContext(ctx, "title not charged", "conversation", conversation.ID, "error", err)
+	}
 }
 
 func titleRequest(modelID, session, question, answer string) Request {

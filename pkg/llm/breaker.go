@@ -74,6 +74,20 @@ func (b *Breaker) refusal() error {
 	return nil
 }
 
+// resting is why work that can wait is not begun while the breaker is open, if it
+// is. It takes nobody's turn: what closes the breaker are answers.
+func (b *Breaker) resting() error {
+	if b == nil {
+		return nil
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.open {
+		return nil
+	}
+	return problem.UpstreamBusy.New("The model provider has failed too often and is left alone for a while.").After(b.Pause)
+}
+
 func (b *Breaker) failed() {
 	b.mu.Lock()
 	defer b.mu.Unlock()

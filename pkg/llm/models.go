@@ -54,7 +54,7 @@ func (c *Client) ListModels(ctx context.Context) ([]chat.Listing, error) {
 	request.Header.Del("Content-Type")
 	response, err := c.HTTP.Do(request)
 	if err != nil {
-		return nil, listFailure(ctx, run, err)
+		return nil, callFailure(ctx, run, err, "The model provider took too long to list its models.")
 	}
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
@@ -62,18 +62,18 @@ func (c *Client) ListModels(ctx context.Context) ([]chat.Listing, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxList+1))
 	if err != nil {
-		return nil, listFailure(ctx, run, err)
+		return nil, callFailure(ctx, run, err, "The model provider took too long to list its models.")
 	}
 	return readList(body)
 }
 
-// listFailure tells whose time is over: the caller's or ours.
-func listFailure(ctx, run context.Context, err error) error {
+// callFailure tells whose time is over: the caller's, or ours, with this sentence.
+func callFailure(ctx, run context.Context, err error, late string) error {
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case run.Err() != nil:
-		return problem.UpstreamTimeout.Because(err, "The model provider took too long to list its models.")
+		return problem.UpstreamTimeout.Because(err, late)
 	default:
 		return problem.Upstream.Because(err, "The model provider cannot be reached.")
 	}

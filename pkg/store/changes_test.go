@@ -147,7 +147,7 @@ func TestRefusedWritesLeaveNoChange(t *testing.T) {
 			"reused":  func() error { _, err := s.BeginAnswer(ctx, reused); return err },
 			"stale":   func() error { _, err := s.BeginAnswer(ctx, stale); return err },
 			"foreign": func() error { _, err := s.BeginAnswer(ctx, foreign); return err },
-			"late":    func() error { _, err := s.FinishAnswer(ctx, 2, late); return err },
+			"late":    func() error { _, err := s.FinishAnswer(ctx, 2, late, charge(late)); return err },
 			"gone":    func() error { return s.DeleteConversation(ctx, c.UserID, id.New(), at(3)) },
 			"patch": func() error {
 				_, err := s.UpdateConversation(ctx, foreign.UserID, c.ID, chat.ConversationPatch{}, at(3))
@@ -198,7 +198,7 @@ func TestChangeAndWriteCommitTogether(t *testing.T) {
 			},
 			"delete": func() error { return s.DeleteConversation(ctx, c.UserID, c.ID, at(4)) },
 			"begin":  func() error { _, err := s.BeginAnswer(ctx, next); return err },
-			"finish": func() error { _, err := s.FinishAnswer(ctx, 1, finished); return err },
+			"finish": func() error { _, err := s.FinishAnswer(ctx, 1, finished, charge(finished)); return err },
 		} {
 			if write() == nil {
 				t.Errorf("%s succeeds", name)

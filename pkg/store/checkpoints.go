@@ -36,12 +36,14 @@ func checkpointAtOnce(tx *gorm.DB, answers []chat.Message, now time.Time) ([]str
 	contents, reasonings := make([]string, n), make([]string, n)
 	marks, events, generations := make([][]byte, n), make([]int, n), make([]string, n)
 	models, metadata := make([]string, n), make([]*string, n)
+	prompts, estimated := make([]int, n), make([]bool, n)
 	missing := make(map[string]bool, n)
 	for i, a := range answers {
 		ids[i], attempts[i] = a.ID, a.Attempt
 		contents[i], reasonings[i] = a.Content, a.Reasoning
 		marks[i], events[i], generations[i] = a.Marks, a.LastEventSeq, a.GenerationID
 		models[i] = a.ModelID
+		prompts[i], estimated[i] = a.PromptTokens, a.Estimated
 		if text, err := a.Metadata.Value(); err != nil {
 			return nil, err
 		} else if text, ok := text.(string); ok {
@@ -54,12 +56,14 @@ func checkpointAtOnce(tx *gorm.DB, answers []chat.Message, now time.Time) ([]str
 		UPDATE messages AS stored
 		SET content = now.content, reasoning = now.reasoning, marks = now.marks,
 			last_event_seq = now.events, generation_id = now.generation,
-			model_id = now.model, metadata = now.metadata::jsonb, updated_at = $10
-		FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::bytea[], $6::int[], $7::text[], $8::text[], $9::text[])
-			AS now (id, attempt, content, reasoning, marks, events, generation, model, metadata)
+			model_id = now.model, metadata = now.metadata::jsonb,
+			prompt_tokens = now.prompt, estimated = now.estimated, updated_at = $12
+		FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::bytea[], $6::int[], $7::text[], $8::text[], $9::text[],
+			$10::int[], $11::boolean[])
+			AS now (id, attempt, content, reasoning, marks, events, generation, model, metadata, prompt, estimated)
 		WHERE stored.id = now.id AND stored.attempt = now.attempt AND stored.status = 'streaming'
 		RETURNING stored.id`,
-		ids, attempts, contents, reasonings, marks, events, generations, models, metadata, now)
+		ids, attempts, contents, reasonings, marks, events, generations, models, metadata, prompts, estimated, now)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +93,8 @@ func checkpointEach(tx *gorm.DB, answers []chat.Message, now time.Time) ([]strin
 	for _, a := range answers {
 		a.UpdatedAt = now
 		done := tx.Model(&messageRow{}).
-			Select("content", "reasoning", "marks", "last_event_seq", "generation_id", "model_id", "metadata", "updated_at").
+			Select("content", "reasoning", "marks", "last_event_seq", "generation_id", "model_id", "metadata",
+				"prompt_tokens", "estimated", "updated_at").
 			Where("id = ? AND attempt = ? AND status = 'streaming'", a.ID, a.Attempt).
 			UpdateColumns(messageRow(a))
 		if done.Error != nil {

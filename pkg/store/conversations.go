@@ -136,7 +136,7 @@ func (s *Store) TitleConversation(
 		if titled, err = titleConversation(tx, userID, id, title); err != nil {
 			return err
 		}
-		return record(tx, userID, titled.Titled(stamp(now)))
+		return record(tx, userID, titled.Amended(stamp(now)))
 	})
 	if err != nil {
 		return chat.Conversation{}, failure(ctx, err, "conversation")

@@ -235,7 +235,7 @@ func TestDeleteTakesEverythingInIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantEqual(t, lost, []string{running.Answer.ID})
-		_, err = s.FinishAnswer(t.Context(), 1, running.Answer)
+		_, err = s.FinishAnswer(t.Context(), 1, running.Answer, charge(running.Answer))
 		wantKind(t, err, problem.Conflict)
 	})
 }

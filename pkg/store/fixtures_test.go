@@ -75,11 +75,23 @@ func begin(t testing.TB, s *store.Store, b chat.Beginning) chat.Begun {
 func finish(t testing.TB, s *store.Store, answer chat.Message, status chat.Status, content string) chat.Conversation {
 	t.Helper()
 	answer.Status, answer.Content = status, content
-	c, err := s.FinishAnswer(t.Context(), answer.Attempt, answer)
+	c, err := s.FinishAnswer(t.Context(), answer.Attempt, answer, charge(answer))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// charge is what an answer cost that is finished like this.
+func charge(answer chat.Message) chat.Charge {
+	return chat.Charge{
+		ID: answer.ID, Kind: chat.ChargeAnswer, ConversationID: answer.ConversationID, MessageID: answer.ID,
+		Provider: "demo", ModelID: answer.ModelID, GenerationID: answer.GenerationID,
+		PromptTokens: answer.PromptTokens, CompletionTokens: answer.CompletionTokens,
+		ReasoningTokens: answer.ReasoningTokens, TokensUsed: answer.TokensUsed,
+		Cost: answer.Cost, Estimated: answer.Estimated, State: chat.ChargeClosed,
+		CreatedAt: answer.CreatedAt, UpdatedAt: answer.UpdatedAt,
+	}
 }
 
 // exchange stores a whole question and answer.

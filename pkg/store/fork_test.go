@@ -42,7 +42,7 @@ func TestForkCopiesWhatStands(t *testing.T) {
 		answer.Marks, answer.LastEventSeq, answer.Attempt = []byte{0, 255, 1}, 7, 2
 		answer.PromptTokens, answer.CompletionTokens, answer.ReasoningTokens, answer.TokensUsed = 1, 2, 3, 4
 		answer.Cost, answer.GenerationID = new("0.5"), "gen-1"
-		if _, err := s.FinishAnswer(t.Context(), 1, answer); err != nil {
+		if _, err := s.FinishAnswer(t.Context(), 1, answer, charge(answer)); err != nil {
 			t.Fatal(err)
 		}
 		broken := begin(t, s, send(c, 3))

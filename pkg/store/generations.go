@@ -24,33 +24,48 @@ func (s *Store) History(ctx context.Context, conversationID string, before int64
 
 // FinishAnswer saves the final state of an answer, unless the stored one is
 // closed, deleted or in another attempt: then it is problem.Conflict.
-func (s *Store) FinishAnswer(ctx context.Context, attempt int, answer chat.Message) (chat.Conversation, error) {
-	return s.finish(ctx, answer, "attempt = ?", attempt)
+func (s *Store) FinishAnswer(
+	ctx context.Context, attempt int, answer chat.Message, charge chat.Charge,
+) (chat.Conversation, error) {
+	return s.finish(ctx, answer, charge, "attempt = ?", attempt)
 }
 
 // CloseAnswer saves the final state of an answer that another process has begun,
 // unless anything was written to it since it was stored like this.
-func (s *Store) CloseAnswer(ctx context.Context, stored, answer chat.Message) error {
-	_, err := s.finish(ctx, answer, "attempt = ? AND updated_at = ?", stored.Attempt, stored.UpdatedAt)
+func (s *Store) CloseAnswer(ctx context.Context, stored, answer chat.Message, charge chat.Charge) error {
+	_, err := s.finish(ctx, answer, charge, "attempt = ? AND updated_at = ?", stored.Attempt, stored.UpdatedAt)
 	return err
 }
 
-// finish saves the answer if the condition holds of the stored one.
-func (s *Store) finish(ctx context.Context, answer chat.Message, condition string, args ...any) (chat.Conversation, error) {
-	var conversation chat.Conversation
-	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
-		conversation, err = finishAnswer(tx, answer, tx.Where(condition, args...))
-		return err
+// finish saves the answer with its charge if the condition holds of the stored one.
+func (s *Store) finish(
+	ctx context.Context, answer chat.Message, charge chat.Charge, condition string, args ...any,
+) (chat.Conversation, error) {
+	var settled chat.Conversation
+	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		conversation, changes, err := finishAnswer(tx, answer, tx.Where(condition, args...))
+		if err != nil {
+			return err
+		}
+		charge.UserID = conversation.UserID
+		if err := s.saveCharge(tx, charge); err != nil {
+			return err
+		}
+		settled = conversation
+		return record(tx, conversation.UserID, changes...)
 	})
 	if err != nil {
 		return chat.Conversation{}, failure(ctx, err, "answer")
 	}
-	return conversation, nil
+	return settled, nil
 }
 
 // finishAnswer locks the conversation before the message, as a beginning and a
-// deletion do; the other way round it could meet one of them in a deadlock.
-func finishAnswer(tx *gorm.DB, answer chat.Message, unchanged *gorm.DB) (chat.Conversation, error) {
+// deletion do; the other way round it could meet one of them in a deadlock. It
+// returns the changes to be recorded.
+func finishAnswer(
+	tx *gorm.DB, answer chat.Message, unchanged *gorm.DB,
+) (chat.Conversation, []chat.Change, error) {
 	answer.UpdatedAt = stamp(answer.UpdatedAt)
 	superseded := 0
 	if answer.Replaces != "" {
@@ -62,10 +77,10 @@ func finishAnswer(tx *gorm.DB, answer chat.Message, unchanged *gorm.DB) (chat.Co
 		WHERE id = ? RETURNING *`,
 		answer.TokensUsed, superseded, answer.UpdatedAt, answer.ConversationID).Scan(&settled)
 	if done.Error != nil {
-		return settled, done.Error
+		return settled, nil, done.Error
 	}
 	if done.RowsAffected == 0 {
-		return settled, errClosed()
+		return settled, nil, errClosed()
 	}
 	replaces := answer.Replaces != "" && stands(answer)
 	if answer.Replaces != "" && !replaces {
@@ -76,20 +91,20 @@ func finishAnswer(tx *gorm.DB, answer chat.Message, unchanged *gorm.DB) (chat.Co
 		Where("id = ? AND status = 'streaming'", answer.ID).Where(unchanged).
 		UpdateColumns(messageRow(answer))
 	if done.Error != nil {
-		return settled, done.Error
+		return settled, nil, done.Error
 	}
 	if done.RowsAffected == 0 {
-		return settled, errClosed()
+		return settled, nil, errClosed()
 	}
 	changes := []chat.Change{answer.Updated(answer.UpdatedAt)}
 	if replaces {
 		old, err := supersede(tx, answer)
 		if err != nil {
-			return settled, err
+			return settled, nil, err
 		}
 		changes = append(changes, old.Updated(answer.UpdatedAt))
 	}
-	return settled, record(tx, settled.UserID, append(changes, answer.Finished(), settled.Updated())...)
+	return settled, append(changes, answer.Finished(), settled.Updated()), nil
 }
 
 // supersede puts an answer in the place of the one that it replaces, and
@@ -114,7 +129,7 @@ func stands(answer chat.Message) bool {
 func finalColumns() []string {
 	return []string{
 		"content", "reasoning", "status", "model_id", "finish_reason",
-		"prompt_tokens", "completion_tokens", "reasoning_tokens", "tokens_used", "cost", "generation_id",
+		"prompt_tokens", "completion_tokens", "reasoning_tokens", "tokens_used", "cost", "estimated", "generation_id",
 		"error", "metadata", "superseded_by", "attempt", "last_event_seq", "marks", "updated_at",
 	}
 }

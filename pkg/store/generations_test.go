@@ -25,7 +25,7 @@ func TestFinishSavesEverything(t *testing.T) {
 		answer.Attempt, answer.LastEventSeq, answer.Marks = 2, 99, []byte{0, 255, 1}
 		answer.UpdatedAt = at(5)
 
-		finished, err := s.FinishAnswer(t.Context(), 1, answer)
+		finished, err := s.FinishAnswer(t.Context(), 1, answer, charge(answer))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -43,7 +43,7 @@ func TestCostsKeepEveryDigit(t *testing.T) {
 		for i, cost := range []string{"0", "0.10", "0.0000001", "12345678901234567890.123456789012345678901", "100"} {
 			answer := begin(t, s, send(c, i)).Answer
 			answer.Status, answer.Cost = chat.StatusComplete, &cost
-			if _, err := s.FinishAnswer(t.Context(), 1, answer); err != nil {
+			if _, err := s.FinishAnswer(t.Context(), 1, answer, charge(answer)); err != nil {
 				t.Fatal(err)
 			}
 			if got := message(t, s, c, answer.ID).Cost; got == nil || *got != cost {
@@ -58,14 +58,14 @@ func TestLateWriterLoses(t *testing.T) {
 		c := newConversation(t, s)
 		answer := begin(t, s, send(c, 1)).Answer
 		answer.Status, answer.Content, answer.TokensUsed = chat.StatusComplete, "mine", 7
-		_, err := s.FinishAnswer(t.Context(), 2, answer)
+		_, err := s.FinishAnswer(t.Context(), 2, answer, charge(answer))
 		wantKind(t, err, problem.Conflict) // another attempt
-		if _, err = s.FinishAnswer(t.Context(), 1, answer); err != nil {
+		if _, err = s.FinishAnswer(t.Context(), 1, answer, charge(answer)); err != nil {
 			t.Fatal(err)
 		}
 		late := answer
 		late.Content, late.Status = "late", chat.StatusInterrupted
-		_, err = s.FinishAnswer(t.Context(), 1, late)
+		_, err = s.FinishAnswer(t.Context(), 1, late, charge(late))
 		wantKind(t, err, problem.Conflict)
 
 		if got := message(t, s, c, answer.ID); got.Content != "mine" || got.Status != chat.StatusComplete {
@@ -226,13 +226,13 @@ func TestOnlyASilentAnswerIsClosed(t *testing.T) {
 		if _, err := s.Checkpoint(t.Context(), []chat.Message{answer}, at(2)); err != nil {
 			t.Fatal(err)
 		}
-		wantKind(t, s.CloseAnswer(t.Context(), answer, closed), problem.Conflict)
+		wantKind(t, s.CloseAnswer(t.Context(), answer, closed, charge(closed)), problem.Conflict)
 
 		seen, err := s.Message(t.Context(), user, answer.ID)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.CloseAnswer(t.Context(), seen, closed); err != nil {
+		if err := s.CloseAnswer(t.Context(), seen, closed, charge(closed)); err != nil {
 			t.Fatal(err)
 		}
 		lost, err := s.Checkpoint(t.Context(), []chat.Message{answer}, at(3))
@@ -240,7 +240,7 @@ func TestOnlyASilentAnswerIsClosed(t *testing.T) {
 			t.Fatal(err)
 		}
 		wantEqual(t, lost, []string{answer.ID})
-		if _, err := s.FinishAnswer(t.Context(), answer.Attempt, answer); err == nil {
+		if _, err := s.FinishAnswer(t.Context(), answer.Attempt, answer, charge(answer)); err == nil {
 			t.Error("the answer was finished after it was closed")
 		}
 	})
@@ -298,7 +298,7 @@ func TestDeletionsAndEndingsDoNotBlockEachOther(t *testing.T) {
 			all.Go(func() {
 				done := answer
 				done.Status = chat.StatusComplete
-				if _, err := s.FinishAnswer(t.Context(), 1, done); err != nil {
+				if _, err := s.FinishAnswer(t.Context(), 1, done, charge(done)); err != nil {
 					wantKind(t, err, problem.Conflict)
 				}
 			})

@@ -27,6 +27,7 @@ type messageRow struct {
 	ReasoningTokens  int
 	TokensUsed       int
 	Cost             *string
+	Estimated        bool
 	GenerationID     string
 	Error            *chat.Failure
 	Metadata         chat.Metadata `gorm:"type:json"`

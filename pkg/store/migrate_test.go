@@ -11,7 +11,7 @@ import (
 	"dreamchat/pkg/store/storetest"
 )
 
-const versions = 7
+const versions = 8
 
 // eachEmpty runs the test on a database of each dialect without a schema.
 func eachEmpty(t *testing.T, test func(t *testing.T, url string)) {

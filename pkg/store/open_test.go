@@ -114,12 +114,12 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 			return err
 		},
 		"FinishAnswer": func(ctx context.Context) error {
-			_, err := s.FinishAnswer(ctx, 1, chat.Message{ID: messageID, ConversationID: c.ID})
+			_, err := s.FinishAnswer(ctx, 1, chat.Message{ID: messageID, ConversationID: c.ID}, chat.Charge{})
 			return err
 		},
 		"CloseAnswer": func(ctx context.Context) error {
 			answer := chat.Message{ID: messageID, ConversationID: c.ID}
-			return s.CloseAnswer(ctx, answer, answer)
+			return s.CloseAnswer(ctx, answer, answer, charge(answer))
 		},
 		"RunningAnswers": func(ctx context.Context) error { _, err := s.RunningAnswers(ctx, "", 1); return err },
 		"RequestStop":    func(ctx context.Context) error { _, err := s.RequestStop(ctx, c.UserID, messageID); return err },
@@ -128,7 +128,7 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 		"NewestChange":   func(ctx context.Context) error { _, err := s.NewestChange(ctx, c.UserID); return err },
 		"PruneChanges":   func(ctx context.Context) error { _, err := s.PruneChanges(ctx, at(1), 1); return err },
 		"Usage": func(ctx context.Context) error {
-			_, _, err := s.Usage(ctx, c.UserID, chat.UsageQuery{GroupBy: chat.UsageByDay})
+			_, err := s.Usage(ctx, c.UserID, chat.UsageQuery{GroupBy: chat.UsageByDay})
 			return err
 		},
 		"CreateUser":      func(ctx context.Context) error { return s.CreateUser(ctx, newUser("a@b.c", "a")) },

@@ -2,8 +2,10 @@ package store
 
 import (
 	"context"
-	"math/big"
+	"database/sql"
 	"strings"
+
+	"gorm.io/gorm"
 
 	"dreamchat/migrations"
 	"dreamchat/pkg/chat"
@@ -16,89 +18,102 @@ type usageRow struct {
 	Messages         int64
 	PromptTokens     int64
 	CompletionTokens int64
+	ReasoningTokens  int64
 	TokensUsed       int64
 	Costs            string
+	EstimatedCosts   string
 }
 
-// Usage sums what the user's answers took, by group and in all.
-func (s *Store) Usage(ctx context.Context, userID string, query chat.UsageQuery) ([]chat.UsageRow, chat.UsageSum, error) {
+// Usage sums what the user's requests took. Groups and totals are of one moment.
+func (s *Store) Usage(ctx context.Context, userID string, query chat.UsageQuery) (chat.UsageReport, error) {
 	var groups []usageRow
+	var total, titles usageRow
 	key := s.usageKey(query.GroupBy)
-	err := s.read.WithContext(ctx).Raw(`SELECT `+key+` AS key, `+s.usageSums()+usageAnswers+`
-		GROUP BY 1 ORDER BY 1 LIMIT ?`, userID, stamp(query.From), stamp(query.To), chat.UsageLimit).Scan(&groups).Error
+	sum := func(columns, kinds, rest string) string {
+		return "SELECT " + columns + s.usageSums() + ` FROM charges
+			WHERE user_id = ? AND created_at >= ? AND created_at < ? AND state = 'closed' AND kind IN ` + kinds + rest
+	}
+	from, to := stamp(query.From), stamp(query.To)
+	err := s.read.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
+		err := tx.Raw(sum(key+" AS key, ", answers, " GROUP BY 1 ORDER BY 1 LIMIT ?"),
+			userID, from, to, chat.UsageLimit).Scan(&groups).Error
+		if err == nil {
+			err = tx.Raw(sum("", answers, ""), userID, from, to).Scan(&total).Error
+		}
+		if err == nil {
+			err = tx.Raw(sum("", "('title')", ""), userID, from, to).Scan(&titles).Error
+		}
+		return err
+	}, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
-		return nil, chat.UsageSum{}, failure(ctx, err, "usage")
+		return chat.UsageReport{}, failure(ctx, err, "usage")
 	}
-	var total usageRow
-	err = s.read.WithContext(ctx).Raw(`SELECT `+s.usageSums()+usageAnswers,
-		userID, stamp(query.From), stamp(query.To)).Scan(&total).Error
-	if err != nil {
-		return nil, chat.UsageSum{}, failure(ctx, err, "usage")
-	}
-	rows := make([]chat.UsageRow, len(groups))
-	for i, group := range groups {
-		rows[i] = chat.UsageRow{Key: group.Key, UsageSum: group.sum()}
-	}
-	return rows, total.sum(), nil
+	return usageReport(groups, total, titles)
 }
 
-const usageAnswers = `
-	FROM messages JOIN conversations ON conversations.id = messages.conversation_id
-	WHERE conversations.user_id = ? AND messages.role = 'assistant'
-	AND messages.created_at >= ? AND messages.created_at < ?
-	AND (messages.metadata ->> '` + chat.CopiedFrom + `') IS NULL`
+// answers are the kinds of charges for answers that somebody asked for.
+const answers = "('answer', 'completion')"
 
 func (s *Store) usageKey(group chat.UsageGroup) string {
 	switch {
 	case group == chat.UsageByModel:
-		return "messages.model_id"
+		return "model_id"
 	case group == chat.UsageByConversation:
-		return "messages.conversation_id"
+		return "conversation_id"
 	case s.dialect == migrations.Postgres:
-		return "to_char(messages.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
+		return "to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD')"
 	default:
-		return "substr(messages.created_at, 1, 10)"
+		return "substr(created_at, 1, 10)"
 	}
 }
 
 func (s *Store) usageSums() string {
-	costs := "COALESCE(group_concat(messages.cost, ' '), '') AS costs"
-	if s.dialect == migrations.Postgres {
-		costs = "COALESCE(SUM(messages.cost)::text, '') AS costs"
-	}
+	const cost, estimate = "cost", "CASE WHEN estimated THEN cost END"
 	return `COUNT(*) AS messages,
-		COALESCE(SUM(messages.prompt_tokens), 0) AS prompt_tokens,
-		COALESCE(SUM(messages.completion_tokens), 0) AS completion_tokens,
-		COALESCE(SUM(messages.tokens_used), 0) AS tokens_used, ` + costs
+		COALESCE(SUM(prompt_tokens), 0) AS prompt_tokens,
+		COALESCE(SUM(completion_tokens), 0) AS completion_tokens,
+		COALESCE(SUM(reasoning_tokens), 0) AS reasoning_tokens,
+		COALESCE(SUM(tokens_used), 0) AS tokens_used,
+		COALESCE(` + s.exactly(cost) + `, '') AS costs,
+		COALESCE(` + s.exactly(estimate) + `, '') AS estimated_costs`
 }
 
-func (r usageRow) sum() chat.UsageSum {
+// exactly sums decimals, or lists them for us to sum.
+func (s *Store) exactly(decimals string) string {
+	if s.dialect == migrations.Postgres {
+		return "SUM(" + decimals + ")::text"
+	}
+	return "group_concat(" + decimals + ", ' ')"
+}
+
+func usageReport(groups []usageRow, total, titles usageRow) (report chat.UsageReport, err error) {
+	report.Groups = make([]chat.UsageRow, len(groups))
+	for i, group := range groups {
+		report.Groups[i].Key = group.Key
+		if report.Groups[i].UsageSum, err = group.sum(); err != nil {
+			return report, err
+		}
+	}
+	if report.Total, err = total.sum(); err != nil {
+		return report, err
+	}
+	report.Titles, err = titles.sum()
+	return report, err
+}
+
+func (r usageRow) sum() (chat.UsageSum, error) {
+	cost, err := chat.SumMoney(strings.Fields(r.Costs)...)
+	if err != nil {
+		return chat.UsageSum{}, err
+	}
+	estimated, err := chat.SumMoney(strings.Fields(r.EstimatedCosts)...)
 	return chat.UsageSum{
 		Messages:         r.Messages,
 		PromptTokens:     r.PromptTokens,
 		CompletionTokens: r.CompletionTokens,
+		ReasoningTokens:  r.ReasoningTokens,
 		TokensUsed:       r.TokensUsed,
-		Cost:             sumDecimals(strings.Fields(r.Costs)),
-	}
-}
-
-// sumDecimals adds exactly and writes no more digits than needed.
-func sumDecimals(decimals []string) string {
-	sum := new(big.Rat)
-	scale := 0
-	for _, decimal := range decimals {
-		value, ok := new(big.Rat).SetString(decimal)
-		if !ok {
-			continue // the columns hold decimals only
-		}
-		sum.Add(sum, value)
-		if _, fraction, found := strings.Cut(decimal, "."); found {
-			scale = max(scale, len(fraction))
-		}
-	}
-	text := sum.FloatString(scale)
-	if scale > 0 {
-		text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
-	}
-	return text
+		Cost:             cost,
+		EstimatedCost:    estimated,
+	}, err
 }

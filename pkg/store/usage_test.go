@@ -17,7 +17,7 @@ func TestUsageSumsExactly(t *testing.T) {
 			answer := begin(t, s, send(c, seconds)).Answer
 			answer.Status, answer.ModelID, answer.Cost = chat.StatusComplete, model, cost
 			answer.PromptTokens, answer.CompletionTokens, answer.TokensUsed = 1, 2, 3
-			if _, err := s.FinishAnswer(t.Context(), 1, answer); err != nil {
+			if _, err := s.FinishAnswer(t.Context(), 1, answer, charge(answer)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -30,7 +30,7 @@ func TestUsageSumsExactly(t *testing.T) {
 
 		first, both := stored(at(0)).Format(time.DateOnly), stored(at(day)).Format(time.DateOnly)
 		sum := func(n int64, cost string) chat.UsageSum {
-			return chat.UsageSum{Messages: n, PromptTokens: n, CompletionTokens: 2 * n, TokensUsed: 3 * n, Cost: cost}
+			return chat.UsageSum{Messages: n, PromptTokens: n, CompletionTokens: 2 * n, TokensUsed: 3 * n, Cost: cost, EstimatedCost: "0"}
 		}
 		for group, want := range map[chat.UsageGroup][]chat.UsageRow{
 			chat.UsageByDay:   {{Key: first, UsageSum: sum(2, "0.3000000001")}, {Key: both, UsageSum: sum(1, "0")}},
@@ -39,12 +39,13 @@ func TestUsageSumsExactly(t *testing.T) {
 				{Key: c.ID, UsageSum: sum(2, "0.3000000001")}, {Key: other.ID, UsageSum: sum(1, "0")},
 			},
 		} {
-			rows, total, err := s.Usage(t.Context(), c.UserID, chat.UsageQuery{From: at(0), To: at(2 * day), GroupBy: group})
+			report, err := s.Usage(t.Context(), c.UserID, chat.UsageQuery{From: at(0), To: at(2 * day), GroupBy: group})
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantEqual(t, rows, want)
-			wantEqual(t, total, sum(3, "0.3000000001"))
+			wantEqual(t, report, chat.UsageReport{
+				Groups: want, Total: sum(3, "0.3000000001"), Titles: chat.UsageSum{Cost: "0", EstimatedCost: "0"},
+			})
 		}
 	})
 }

@@ -160,8 +160,13 @@ func (s *Service) wire(options Options) *chat.Generations {
 	}
 	streams := s.streams(options.Cache)
 	notify := chat.Notifier{Lists: lists, Bells: streams}
+	ledger := &chat.Ledger{
+		Store: s.Store, Delay: 10 * time.Millisecond,
+		Settlers: map[string]chat.Settler{"openrouter": models.Providers["openrouter"].(*llm.Client)},
+	}
 	generations := &chat.Generations{
-		Store: s.Store, Messages: s.Store, Talks: s.Store, Models: models, Notify: notify, Streams: streams, Log: log,
+		Ledger: ledger,
+		Store:  s.Store, Messages: s.Store, Talks: s.Store, Models: models, Notify: notify, Streams: streams, Log: log,
 		Owner: s.tb.Name(), Grace: time.Second, OnFinish: counted.Finished, Titles: true,
 	}
 	s.Server = &api.Server{
