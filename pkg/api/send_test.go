@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -266,34 +265,6 @@ func TestProviderGetsTheHistory(t *testing.T) {
 	}
 	if bodies[0].Temperature != chat.DefaultTemperature || bodies[0].MaxTokens != chat.DefaultMaxTokens {
 		t.Errorf("without settings the provider was asked %+v", bodies[0])
-	}
-}
-
-// What does not fit into the model's window is left out, oldest first, and no
-// answer is shown without its question.
-func TestHistoryIsTrimmedToTheWindow(t *testing.T) {
-	t.Parallel()
-	s := apitest.Start(t, apitest.Options{})
-	user := s.User()
-	path := "/api/v1/conversations/" + user.Conversation().ID + "/messages"
-	// The window has 32768 tokens; nearly half of them are kept for the answer.
-	const model, maxTokens = "mistralai/mistral-small-24b-instruct-2501", 16000
-	for i := range 5 {
-		content := strings.Repeat(fmt.Sprint(i), 20_000)
-		user.Post(path, map[string]any{"content": content, "modelId": model, "maxTokens": maxTokens}, "Accept: application/json").
-			Status(http.StatusCreated)
-	}
-	var asked upstream
-	exchanges := s.Router.Exchanges()
-	if err := json.Unmarshal(exchanges[len(exchanges)-1].Body, &asked); err != nil {
-		t.Fatal(err)
-	}
-	var shape strings.Builder
-	for _, turn := range asked.Messages {
-		shape.WriteString(turn.Role[:1] + turn.Content[:1] + " ")
-	}
-	if got := shape.String(); got != "u3 aH u4 " {
-		t.Errorf("of five long questions the provider was shown %q", got)
 	}
 }
 

@@ -89,6 +89,9 @@ func (g *generation) take(delta Delta) (full bool) {
 	if delta.Usage != nil {
 		g.use(*delta.Usage)
 	}
+	if delta.ReasoningDetails != "" {
+		g.answer.ReasoningDetails = &delta.ReasoningDetails
+	}
 	if delta.CallsTool {
 		g.begun()
 	}

@@ -78,6 +78,9 @@ type Message struct {
 	LastEventSeq int `json:"lastEventSeq,omitempty"`
 	// Marks tells how the text was cut into events; see [Message.Events].
 	Marks []byte `json:"-"`
+	// ReasoningDetails is what the model's provider wants back, unchanged, with the
+	// turn of this answer: a JSON list. Only History reads it.
+	ReasoningDetails *string `json:"-"`
 	// Owner is the instance that makes the answer.
 	Owner string `json:"-"`
 	// StopRequested is set when another instance was asked to stop the answer.

@@ -38,6 +38,9 @@ type Request struct {
 type Turn struct {
 	Role    Role
 	Content string
+	// ReasoningDetails is what the provider told of the turn in a Delta, a JSON
+	// list; empty for none.
+	ReasoningDetails string
 }
 
 // Delta is one piece of an answer. Only what is told is set.
@@ -55,6 +58,9 @@ type Delta struct {
 	// another word of the provider.
 	FinishReason string
 	Usage        *Usage
+	// ReasoningDetails is a JSON list that the provider wants back, unchanged, with
+	// the turn of this answer. It is told of an answer that came to its end.
+	ReasoningDetails string
 }
 
 // Usage is what an answer took.

@@ -167,9 +167,9 @@ func TestNoAnswerBeginsAfterTheEnd(t *testing.T) {
 // standsStill is a database that stops answering before it has read a history.
 type standsStill struct{ *store.Store }
 
-func (s standsStill) History(ctx context.Context, conversationID string, before int64, limit int) ([]chat.Message, error) {
+func (s standsStill) History(ctx context.Context, query chat.HistoryQuery) (chat.History, error) {
 	<-ctx.Done()
-	return s.Store.History(ctx, conversationID, before, limit)
+	return s.Store.History(ctx, query)
 }
 
 func TestAnswerDoesNotWaitForItsHistoryForEver(t *testing.T) {

@@ -56,8 +56,8 @@ type Sent struct {
 }
 
 // Send stores the question and begins the answer, which is made whether or not
-// anybody follows it. A question over MaxContent is problem.TooLarge, a
-// conversation that is not the user's problem.NotFound, and a server that is about
+// anybody follows it. A question over MaxContent, or too long for the model's window
+// for certain, is problem.TooLarge, a conversation that is not the user's problem.NotFound, and a server that is about
 // to end problem.Unavailable; the other kinds of errors are those of GenerationStore.BeginAnswer and Models.Resolve.
 func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 	if err := checkContent(prompt.Content); err != nil {
@@ -162,6 +162,11 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 	model, provider, err := g.Models.Resolve(ctx, d.modelID, conversation.ModelID)
 	if err != nil {
 		return g.repeated(ctx, conversation, d, err)
+	}
+	if d.question != nil {
+		if err := checkWindow(&model, d.question.Content); err != nil {
+			return g.repeated(ctx, conversation, d, err)
+		}
 	}
 	fallbacks, err := g.Models.fallbacks(ctx, model.ID, d.fallbacks)
 	if err != nil {

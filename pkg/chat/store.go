@@ -81,7 +81,7 @@ type GenerationStore interface {
 	Repeated(ctx context.Context, userID, conversationID, key, hash string) (Begun, error)
 	// History returns the newest messages of a conversation before a position,
 	// oldest first: those that stand, have a text and are not streaming.
-	History(ctx context.Context, conversationID string, before int64, limit int) ([]Message, error)
+	History(ctx context.Context, query HistoryQuery) (History, error)
 	// Checkpoint saves what running answers hold so far (Content, Reasoning,
 	// Marks, LastEventSeq, GenerationID, ModelID, Metadata, PromptTokens,
 	// Estimated) and that they are alive now, in few
@@ -110,6 +110,31 @@ type GenerationStore interface {
 	// StopRequests returns the ids of running answers of this owner that are to be
 	// stopped, at most limit.
 	StopRequests(ctx context.Context, owner string, limit int) ([]string, error)
+}
+
+// HistoryQuery asks for what a model is to be shown.
+type HistoryQuery struct {
+	ConversationID string
+	// Before is the position that all of it lies before.
+	Before int64
+	// Without is the id of a message that is left out; empty for none.
+	Without string
+	// Messages bounds the messages, and Bytes their texts: no message follows, on
+	// the way back from the newest, those whose texts take so many bytes.
+	Messages, Bytes int
+	// ModelID is the model whose ReasoningDetails are wanted too, those of the
+	// newest messages, up to DetailBytes.
+	ModelID     string
+	DetailBytes int
+}
+
+// History is the newest part of a conversation.
+type History struct {
+	// Messages are oldest first. Of each only ID, Seq, Role, Content, ModelID and
+	// ReasoningDetails are set.
+	Messages []Message
+	// Older counts those that stand before them.
+	Older int
 }
 
 // MissedLimit bounds the messages that a stale sender is shown.

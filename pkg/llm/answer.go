@@ -27,7 +27,10 @@ type answer struct {
 
 	decoder         decoder
 	text, reasoning mender
-	named           bool // the generation's id has been told
+	details         details // of OpenRouter's, to be sent back
+	piece           block   // for reading details
+	thoughts        []byte  // what details say, if nothing else does
+	named           bool    // the generation's id has been told
 	modelTold       bool
 	begun           bool // there was more than signs of life
 	finished        bool
@@ -44,10 +47,14 @@ func (a *answer) read(generationID string) error {
 		}
 	}
 	err := a.chunks(sse.NewReader(a.body, maxEvent))
-	if errors.Is(err, errLeft) || a.usage == nil {
+	if errors.Is(err, errLeft) {
 		return err
 	}
-	if left := a.tell(chat.Delta{Usage: a.usage}); left != nil {
+	last := chat.Delta{Usage: a.usage}
+	if err == nil {
+		last.ReasoningDetails = a.details.whole()
+	}
+	if left := a.tell(last); left != nil {
 		return left
 	}
 	return err
@@ -115,10 +122,9 @@ func (a *answer) drain() {
 func (a *answer) chunk(c *chunk) error {
 	failure := a.failure(c)
 	delta := chat.Delta{Text: a.text.mend(c.choice.text), CallsTool: c.choice.callsTool}
-	if len(c.choice.reasoning) > 0 {
-		delta.Reasoning = a.reasoning.mend(c.choice.reasoning)
-	} else {
-		delta.Reasoning = a.reasoning.mend(c.choice.reasoningContent)
+	delta.Reasoning = a.reasoning.mend(a.thought(&c.choice))
+	if a.client.OpenRouter && c.choice.details != nil {
+		a.details.add(c.choice.details)
 	}
 	a.name(c, &delta)
 	if usage := readUsage(c.usage); usage != nil {
@@ -134,6 +140,18 @@ func (a *answer) chunk(c *chunk) error {
 		return a.ended(failure)
 	}
 	return nil
+}
+
+// thought is the reasoning of a piece, whatever the provider calls it.
+func (a *answer) thought(c *choice) []byte {
+	switch {
+	case len(c.reasoning) > 0:
+		return c.reasoning
+	case len(c.reasoningContent) > 0 || c.details == nil:
+		return c.reasoningContent
+	}
+	a.thoughts = appendReasoning(a.thoughts[:0], c.details, &a.piece)
+	return a.thoughts
 }
 
 func (a *answer) name(c *chunk, delta *chat.Delta) {

@@ -16,6 +16,7 @@ type chunk struct {
 type choice struct {
 	text, reasoning  []byte
 	reasoningContent []byte // other vendors' name for reasoning
+	details          []byte // reasoning_details, a JSON list, nil for none
 	finish           []byte
 	fault            []byte // as in chunk
 	callsTool        bool
@@ -119,7 +120,7 @@ func (d *decoder) choiceField(key []byte) {
 	case "delta":
 		d.chunk.choice.text = nil
 		d.chunk.choice.reasoning, d.chunk.choice.reasoningContent = nil, nil
-		d.chunk.choice.callsTool = false
+		d.chunk.choice.details, d.chunk.choice.callsTool = nil, false
 		if d.peek() == '{' {
 			d.object((*decoder).deltaField)
 			return
@@ -142,9 +143,10 @@ func (d *decoder) deltaField(key []byte) {
 		d.chunk.choice.reasoning = d.stringOrSkip()
 	case "reasoning_content":
 		d.chunk.choice.reasoningContent = d.stringOrSkip()
+	case "reasoning_details":
+		d.chunk.choice.details = d.listOrNothing()
 	case "tool_calls":
-		calls := d.valueOrNull()
-		d.chunk.choice.callsTool = len(calls) > 0 && !bytes.Equal(calls, []byte("[]"))
+		d.chunk.choice.callsTool = d.listOrNothing() != nil
 	default:
 		d.skip()
 	}
@@ -162,9 +164,16 @@ func (d *decoder) stringOrSkip() []byte {
 
 // valueOrNull takes the value that stands here, as it is.
 func (d *decoder) valueOrNull() []byte {
-	from := d.at
-	d.skip()
-	if value := d.in[from:d.at]; string(value) != "null" {
+	if value := d.value(); string(value) != "null" {
+		return value
+	}
+	return nil
+}
+
+// listOrNothing takes the value that stands here; it is nil for one that is no list,
+// and for an empty one.
+func (d *decoder) listOrNothing() []byte {
+	if value := d.valueOrNull(); len(value) > len("[]") && value[0] == '[' {
 		return value
 	}
 	return nil

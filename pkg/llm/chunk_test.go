@@ -9,7 +9,9 @@ import (
 
 // said is what a chunk says, with its text made whole.
 type said struct {
-	ID, Model, Text, Reasoning, ReasoningContent, Finish, Usage, Fault, ChoiceFault string
+	ID, Model, Text, Reasoning, ReasoningContent, Finish, Usage, Fault, ChoiceFault, Details string
+
+	CallsTool bool
 }
 
 func decoded(data []byte) (said, error) {
@@ -24,7 +26,7 @@ func decoded(data []byte) (said, error) {
 	return said{
 		whole(c.id), whole(c.model), whole(c.choice.text), whole(c.choice.reasoning),
 		whole(c.choice.reasoningContent), whole(c.choice.finish),
-		string(c.usage), string(c.fault), string(c.choice.fault),
+		string(c.usage), string(c.fault), string(c.choice.fault), string(c.choice.details), c.choice.callsTool,
 	}, nil
 }
 
@@ -42,6 +44,7 @@ func reference(data []byte) said {
 		text(top["id"]), text(top["model"]), text(delta["content"]), text(delta["reasoning"]),
 		text(delta["reasoning_content"]), text(choice["finish_reason"]),
 		notNull(top["usage"]), notNull(top["error"]), notNull(choice["error"]),
+		list(delta["reasoning_details"]), list(delta["tool_calls"]) != "",
 	}
 }
 
@@ -64,6 +67,13 @@ func notNull(data json.RawMessage) string {
 	return string(data)
 }
 
+func list(data json.RawMessage) string {
+	if len(data) > len("[]") && data[0] == '[' {
+		return string(data)
+	}
+	return ""
+}
+
 //nolint:gochecknoglobals // a table that tests share
 var chunks = []string{
 	`{"id":"gen-1","provider":"OpenAI","model":"openai/gpt-4o-mini","object":"chat.completion.chunk","created":1732000000,"choices":[{"index":0,"delta":{"role":"assistant","content":" world"},"finish_reason":null,"native_finish_reason":null,"logprobs":null}]}`,
@@ -73,6 +83,8 @@ var chunks = []string{
 	`{"choices":[{"error":{"code":502},"delta":null,"finish_reason":"error"}]}`,
 	`{"choices":[{"delta":{"reasoning":"Hm\u2026","reasoning_details":[{"type":"reasoning.text","text":"]}\\\""}]}}]}`,
 	`{"choices":[{"delta":{"reasoning_content":"Hm"}}]}`,
+	`{"choices":[{"delta":{"content":null,"tool_calls":[{"index":0,"id":"call-1","type":"function","function":{"name":"f","arguments":"{\"a\":["}}]}}]}`,
+	`{"choices":[{"delta":{"tool_calls":[],"reasoning_details":[]}}]}`, `{"choices":[{"delta":{"tool_calls":null,"reasoning_details":{}}}]}`,
 	` { "choices" : [ { "delta" : { "content" : "a\"\\\/\b\f\n\r\tb" } , "x" : [ 1 , -2.5e3 , true , { } , [ ] ] } , {"delta":{"content":"other"}} ] } `,
 	`{"choices":[{"delta":{"content":"\ud83d\ude00 \ud83d \ude00 \ud83d\ud83d\ude00 \u0000"}}]}`,
 	`{"\u0063hoices":[{"d\u0065lta":{"content":"escaped keys"}}]}`,

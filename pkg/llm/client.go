@@ -107,6 +107,8 @@ type wireRequest struct {
 type wireMessage struct {
 	Role    chat.Role `json:"role"`
 	Content string    `json:"content"`
+	// ReasoningDetails go to OpenRouter alone.
+	ReasoningDetails json.RawMessage `json:"reasoning_details,omitempty"`
 }
 
 func (c *Client) request(ctx context.Context, ask chat.Request) (*http.Request, error) {
@@ -120,7 +122,10 @@ func (c *Client) request(ctx context.Context, ask chat.Request) (*http.Request, 
 	// OpenRouter always tells the usage; others only when they are asked.
 	wire.StreamOptions.IncludeUsage = true
 	for i, turn := range ask.Messages {
-		wire.Messages[i] = wireMessage(turn)
+		wire.Messages[i] = wireMessage{Role: turn.Role, Content: turn.Content}
+		if c.OpenRouter {
+			wire.Messages[i].ReasoningDetails = json.RawMessage(turn.ReasoningDetails)
+		}
 	}
 	if c.OpenRouter {
 		wire.SessionID = ask.Session

@@ -52,8 +52,12 @@ func TestRequest(t *testing.T) {
 	t.Parallel()
 	warmth, most := 0.7, 100
 	full := chat.Request{
-		ModelID:     "openai/gpt-4o-mini",
-		Messages:    []chat.Turn{{Role: chat.RoleSystem, Content: "Be \"brief\""}, {Role: chat.RoleUser, Content: "Zoë 🙂"}},
+		ModelID: "openai/gpt-4o-mini",
+		Messages: []chat.Turn{
+			{Role: chat.RoleSystem, Content: "Be \"brief\""},
+			{Role: chat.RoleAssistant, Content: "Hi", ReasoningDetails: `[{"type":"reasoning.text","text":"H\u00e9","index":0}]`},
+			{Role: chat.RoleUser, Content: "Zoë 🙂"},
+		},
 		Temperature: &warmth,
 		MaxTokens:   &most,
 		Session:     "conversation-1",
@@ -67,13 +71,16 @@ func TestRequest(t *testing.T) {
 	}{
 		{
 			"OpenRouter", true, full,
-			`{"model":"openai/gpt-4o-mini","messages":[{"role":"system","content":"Be \"brief\""},{"role":"user","content":"Zoë 🙂"}],` +
+			`{"model":"openai/gpt-4o-mini","messages":[{"role":"system","content":"Be \"brief\""},` +
+				`{"role":"assistant","content":"Hi","reasoning_details":[{"type":"reasoning.text","text":"H\u00e9","index":0}]},` +
+				`{"role":"user","content":"Zoë 🙂"}],` +
 				`"stream":true,"stream_options":{"include_usage":true},"temperature":0.7,"max_tokens":100,"session_id":"conversation-1"}`,
 			map[string]string{"HTTP-Referer": "https://chat.example", "X-Title": "Dreamchat", "X-OpenRouter-Title": "Dreamchat"},
 		},
 		{
 			"another provider", false, full,
-			`{"model":"openai/gpt-4o-mini","messages":[{"role":"system","content":"Be \"brief\""},{"role":"user","content":"Zoë 🙂"}],` +
+			`{"model":"openai/gpt-4o-mini","messages":[{"role":"system","content":"Be \"brief\""},` +
+				`{"role":"assistant","content":"Hi"},{"role":"user","content":"Zoë 🙂"}],` +
 				`"stream":true,"stream_options":{"include_usage":true},"temperature":0.7,"max_tokens":100}`,
 			map[string]string{"HTTP-Referer": "", "X-Title": "", "X-OpenRouter-Title": ""},
 		},

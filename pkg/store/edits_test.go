@@ -63,11 +63,11 @@ func TestEditSupersedesTheQuestionAndAllBehindIt(t *testing.T) {
 		finish(t, s, begun.Answer, chat.StatusFailed, "") // the question was replaced all the same
 		checkCount(t, s, c)
 
-		history, err := s.History(t.Context(), c.ID, begun.Answer.Seq, 9)
+		history, err := s.History(t.Context(), newestOf(c, begun.Answer.Seq, 9))
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantEqual(t, ids(history), []string{first.Question.ID, first.Answer.ID, begun.Question.ID})
+		wantEqual(t, ids(history.Messages), []string{first.Question.ID, first.Answer.ID, begun.Question.ID})
 	})
 }
 

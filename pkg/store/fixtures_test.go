@@ -111,6 +111,11 @@ func message(t testing.TB, s *store.Store, c chat.Conversation, messageID string
 	return m
 }
 
+// newestOf asks for the newest messages of a conversation, however long they are.
+func newestOf(c chat.Conversation, before int64, limit int) chat.HistoryQuery {
+	return chat.HistoryQuery{ConversationID: c.ID, Before: before, Messages: limit, Bytes: 1 << 20}
+}
+
 func page(t testing.TB, s *store.Store, c chat.Conversation, query chat.MessageQuery) []chat.Message {
 	t.Helper()
 	messages, err := s.Messages(t.Context(), c.UserID, c.ID, query)

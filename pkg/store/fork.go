@@ -133,12 +133,12 @@ func (s *Store) copyMessages(tx *gorm.DB, conversationID string, copies []messag
 	return tx.Exec(`INSERT INTO messages (
 			id, conversation_id, seq, question_id, metadata,
 			role, content, reasoning, status, model_id, finish_reason, error,
-			attempt, last_event_seq, marks, created_at, updated_at,
+			attempt, last_event_seq, marks, reasoning_details, created_at, updated_at,
 			prompt_tokens, completion_tokens, reasoning_tokens, tokens_used, cost, estimated,
 			generation_id, replaces, superseded_by, owner, idempotency_key, request_hash)
 		SELECT copies.id, ?, copies.seq, copies.question_id, `+metadata+`,
 			role, content, reasoning, status, model_id, finish_reason, error,
-			attempt, last_event_seq, marks, created_at, updated_at,
+			attempt, last_event_seq, marks, reasoning_details, created_at, updated_at,
 			0, 0, 0, 0, NULL, FALSE,
 			'', '', '', '', '', ''
 		FROM `+planned+` AS copies JOIN messages ON messages.id = copies.original`,

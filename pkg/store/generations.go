@@ -2,25 +2,12 @@ package store
 
 import (
 	"context"
-	"slices"
 
 	"gorm.io/gorm"
 
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/problem"
 )
-
-// History returns the newest messages before a position that stand, have a text
-// and are not streaming, oldest first.
-func (s *Store) History(ctx context.Context, conversationID string, before int64, limit int) ([]chat.Message, error) {
-	rows := make([]messageRow, 0, limit)
-	err := s.read.WithContext(ctx).
-		Where("conversation_id = ? AND seq < ?", conversationID, before).
-		Where("superseded_by = '' AND content <> '' AND status <> 'streaming'").
-		Order("seq DESC").Limit(limit).Find(&rows).Error
-	slices.Reverse(rows)
-	return messagesOf(rows), failure(ctx, err, "conversation")
-}
 
 // FinishAnswer saves the final state of an answer, unless the stored one is
 // closed, deleted or in another attempt: then it is problem.Conflict.
@@ -130,7 +117,7 @@ func finalColumns() []string {
 	return []string{
 		"content", "reasoning", "status", "model_id", "finish_reason",
 		"prompt_tokens", "completion_tokens", "reasoning_tokens", "tokens_used", "cost", "estimated", "generation_id",
-		"error", "metadata", "superseded_by", "attempt", "last_event_seq", "marks", "updated_at",
+		"error", "metadata", "superseded_by", "attempt", "last_event_seq", "marks", "reasoning_details", "updated_at",
 	}
 }
 

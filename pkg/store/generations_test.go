@@ -140,11 +140,11 @@ func TestHistoryIsWhatAModelMayRead(t *testing.T) {
 			}},
 			{running.Question.Seq, 2, []string{replaced.Question.ID, better.Answer.ID}},
 		} {
-			history, err := s.History(t.Context(), c.ID, test.before, test.limit)
+			history, err := s.History(t.Context(), newestOf(c, test.before, test.limit))
 			if err != nil {
 				t.Fatal(err)
 			}
-			wantEqual(t, ids(history), test.want)
+			wantEqual(t, ids(history.Messages), test.want)
 		}
 	})
 }

@@ -37,6 +37,7 @@ type messageRow struct {
 	Attempt          int
 	LastEventSeq     int
 	Marks            []byte
+	ReasoningDetails *string
 	Owner            string
 	StopRequested    bool
 	IdempotencyKey   string
@@ -44,6 +45,9 @@ type messageRow struct {
 	CreatedAt        time.Time
 	UpdatedAt        time.Time
 }
+
+// largeColumn is of use to models alone.
+const largeColumn = "reasoning_details"
 
 func (messageRow) TableName() string { return "messages" }
 
@@ -58,7 +62,7 @@ func messagesOf(rows []messageRow) []chat.Message {
 // Message returns one message of the user, superseded or not.
 func (s *Store) Message(ctx context.Context, userID, id string) (chat.Message, error) {
 	var found messageRow
-	err := s.read.WithContext(ctx).
+	err := s.read.WithContext(ctx).Omit(largeColumn).
 		Where("id = ? AND EXISTS (SELECT 1 FROM conversations WHERE id = messages.conversation_id AND user_id = ?)",
 			id, userID).
 		Take(&found).Error
@@ -92,7 +96,7 @@ func messages(tx *gorm.DB, userID, conversationID string, query chat.MessageQuer
 		tx = tx.Where("superseded_by = ''")
 	}
 	page := make([]messageRow, 0, query.Limit)
-	err := tx.Where("conversation_id = ? AND seq > ? AND seq < ?", conversationID, query.After, before).
+	err := tx.Omit(largeColumn).Where("conversation_id = ? AND seq > ? AND seq < ?", conversationID, query.After, before).
 		Where("EXISTS (SELECT 1 FROM conversations WHERE id = ? AND user_id = ?)", conversationID, userID).
 		Order(order).Limit(query.Limit).Find(&page).Error
 	return messagesOf(page), err

@@ -108,7 +108,7 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 		},
 		"Models":      func(ctx context.Context) error { _, err := s.Models(ctx); return err },
 		"BeginAnswer": func(ctx context.Context) error { _, err := s.BeginAnswer(ctx, send(c, 1)); return err },
-		"History":     func(ctx context.Context) error { _, err := s.History(ctx, c.ID, 1, 1); return err },
+		"History":     func(ctx context.Context) error { _, err := s.History(ctx, newestOf(c, 1, 1)); return err },
 		"Checkpoint": func(ctx context.Context) error {
 			_, err := s.Checkpoint(ctx, []chat.Message{{ID: messageID}}, at(1))
 			return err
