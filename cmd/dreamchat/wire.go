@@ -22,8 +22,13 @@ const (
 	// how long one answer waits for that in all.
 	retryPause = 500 * time.Millisecond
 	retryLimit = 20 * time.Second
-	// settleDelay is how long OpenRouter gets to count what an answer took.
-	settleDelay = 3 * time.Second
+	// settleDelay is how long OpenRouter gets to count what an answer took before it
+	// is asked. With the pauses it is asked for about a day.
+	settleDelay    = 3 * time.Second
+	settleEvery    = 2 * time.Second
+	settlePause    = 5 * time.Second
+	settleMaxPause = 2 * time.Hour
+	settleTries    = 22
 	// saveMargin is what requests get beyond the grace of the answers that they
 	// wait for.
 	saveMargin = 7 * time.Second
@@ -77,6 +82,7 @@ type service struct {
 	server      *api.Server
 	generations *chat.Generations
 	changes     *chat.Changes
+	settlements *chat.Settlements
 }
 
 func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches *caches) service {
@@ -125,5 +131,9 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		WriteTimeout: set.WriteTimeout,
 		Grace:        set.ShutdownGrace + saveMargin,
 	}
-	return service{server: server, generations: generations, changes: changes}
+	settlements := &chat.Settlements{
+		Ledger: ledger, Notify: notify, Log: log,
+		Every: settleEvery, Pause: settlePause, MaxPause: settleMaxPause, Tries: settleTries,
+	}
+	return service{server: server, generations: generations, changes: changes, settlements: settlements}
 }

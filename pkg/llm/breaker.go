@@ -74,18 +74,18 @@ func (b *Breaker) refusal() error {
 	return nil
 }
 
-// resting is why work that can wait is not begun while the breaker is open, if it
-// is. It takes nobody's turn: what closes the breaker are answers.
-func (b *Breaker) resting() error {
+// paused is why work that can wait is not begun while nothing is let through, if
+// that is so. It takes nobody's turn: what closes the breaker are answers.
+func (b *Breaker) paused() error {
 	if b == nil {
 		return nil
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.open {
-		return nil
+	if wait := time.Until(b.next); b.open && wait > 0 {
+		return resting.because(nil).After(wait)
 	}
-	return problem.UpstreamBusy.New("The model provider has failed too often and is left alone for a while.").After(b.Pause)
+	return nil
 }
 
 func (b *Breaker) failed() {

@@ -36,7 +36,7 @@ type wireGeneration struct {
 // seconds at most. While the breaker is open nothing is asked, which is
 // problem.UpstreamBusy.
 func (c *Client) Settled(ctx context.Context, generationID string) (chat.Usage, error) {
-	if err := c.Breaker.resting(); err != nil {
+	if err := c.Breaker.paused(); err != nil {
 		return chat.Usage{}, err
 	}
 	run, cancel := context.WithTimeout(ctx, settleTimeout)

@@ -35,6 +35,9 @@ type Service struct {
 	Store    *store.Store
 	Contract *Contract
 
+	// Settlements may be changed before the server starts.
+	Settlements *chat.Settlements
+
 	tb    testing.TB
 	relay *relay.Relay // nil without Redis
 	stop  context.CancelFunc
@@ -197,6 +200,10 @@ func (s *Service) wire(options Options) *chat.Generations {
 		WriteTimeout: 30 * time.Second,
 		Grace:        10 * time.Second,
 	}
+	s.Settlements = &chat.Settlements{
+		Ledger: ledger, Notify: notify, Log: log,
+		Every: 50 * time.Millisecond, Pause: 20 * time.Millisecond, MaxPause: time.Second, Tries: 10,
+	}
 	return generations
 }
 
@@ -229,6 +236,7 @@ func (s *Service) run(generations *chat.Generations) {
 		group.Go(func() error { return s.relay.Run(relaying) })
 	}
 	group.Go(func() error { return s.Server.Changes.Run(running) })
+	group.Go(func() error { return s.Settlements.Run(running) })
 	go func() {
 		s.done <- group.Wait()
 		close(s.done)

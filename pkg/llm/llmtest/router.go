@@ -21,7 +21,7 @@ const maxBody = 64 << 20
 // without that it gives a short answer. The server's own requests for titles,
 // known by their limit of 24 tokens, stand apart: they take the scripts queued by
 // ScriptTitle, or get a short title, and are none of Exchanges. The zero Router is ready to serve, at
-// any path that ends in /chat/completions or /models. All methods are safe for
+// any path that ends in /chat/completions, /models or /generation. All methods are safe for
 // concurrent use.
 type Router struct {
 	// URL is what a client takes as its base, set by New.
@@ -29,6 +29,7 @@ type Router struct {
 
 	mu      sync.Mutex
 	choose  func(*Exchange) []Step
+	settle  func(generationID string) []Step
 	answers queue
 	titles  queue
 }
@@ -89,6 +90,8 @@ func (r *Router) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	switch {
 	case request.Method == http.MethodGet && strings.HasSuffix(request.URL.Path, "/models"):
 		serveModels(w)
+	case request.Method == http.MethodGet && strings.HasSuffix(request.URL.Path, "/generation"):
+		r.serveSettlement(w, request)
 	case request.Method == http.MethodPost && strings.HasSuffix(request.URL.Path, "/chat/completions"):
 		r.complete(w, request)
 	default:
