@@ -40,7 +40,7 @@ func TestAnAnswerCosts(t *testing.T) {
 		script []llmtest.Step
 		want   cost
 	}{
-		"as told": {said(llmtest.Usage(7, 8, 3, "0.00012345678901234567890123")), cost{chat.StatusComplete, 7, 8, 3, "0.00012345678901234567890123", false}},
+		"as told":                  {said(llmtest.Usage(7, 8, 3, "0.00012345678901234567890123")), cost{chat.StatusComplete, 7, 8, 3, "0.00012345678901234567890123", false}},
 		"as told with an exponent": {said(llmtest.Usage(7, 8, 3, "2.97e-06")), cost{chat.StatusComplete, 7, 8, 3, "0.00000297", false}},
 		"nothing":                  {said(llmtest.Usage(7, 8, 3, "0")), cost{chat.StatusComplete, 7, 8, 3, "0", false}},
 		"by the price":             {said(llmtest.Usage(7, 8, 3, "")), cost{chat.StatusComplete, 7, 8, 3, "0.00000585", true}},

@@ -207,3 +207,32 @@ func TestASettlementOutlivesItsConversation(t *testing.T) {
 		}
 	})
 }
+
+// The migration charges what was answered before there were charges.
+func TestEarlierAnswersAreCharged(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		c := newConversation(t, s)
+		answer := begin(t, s, send(c, 1)).Answer
+		answer.Cost, answer.TokensUsed = new("0.00000000000000000012"), 7
+		finish(t, s, answer, chat.StatusComplete, "answer")
+		fork := forkAt(c, answer.ID)
+		if _, err := s.ForkConversation(t.Context(), fork); err != nil {
+			t.Fatal(err)
+		}
+		begin(t, s, send(c, 2)) // which is charged when it ends
+		before := spent(t, s, c.UserID)
+		for taken := int64(versions + 1); taken > 8; {
+			migration, err := s.MigrateDown(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken = migration.Version
+		}
+		if _, err := s.MigrateUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if wantEqual(t, spent(t, s, c.UserID), before); before.Total.Messages != 1 || before.Total.Cost != *answer.Cost {
+			t.Errorf("spent %+v", before)
+		}
+	})
+}

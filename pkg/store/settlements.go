@@ -14,14 +14,16 @@ import (
 // DueCharges takes charges that are due, each for one caller.
 func (s *Store) DueCharges(ctx context.Context, limit int, lease time.Duration) ([]chat.Charge, error) {
 	var due []chat.Charge
-	lock := ""
+	now, lock := "strftime('%Y-%m-%d %H:%M:%f', 'now')", ""
 	if s.dialect == migrations.Postgres {
-		lock = "FOR UPDATE SKIP LOCKED" // instances that look at once each take what the others leave
+		// Not clock_timestamp, which no index is searched for. Instances that look at
+		// once each take what the others leave.
+		now, lock = "statement_timestamp()", "FOR UPDATE SKIP LOCKED"
 	}
 	err := s.write.WithContext(ctx).Raw(`UPDATE charges
 		SET settle_at = `+s.after()+`, settle_tries = settle_tries + 1
-		WHERE id IN (SELECT id FROM charges WHERE settle_at <= `+s.after()+` ORDER BY settle_at LIMIT ? `+lock+`)
-		RETURNING *`, lease.Seconds(), 0, limit).Scan(&due).Error
+		WHERE id IN (SELECT id FROM charges WHERE settle_at <= `+now+` ORDER BY settle_at LIMIT ? `+lock+`)
+		RETURNING *`, lease.Seconds(), limit).Scan(&due).Error
 	return due, failure(ctx, err, "charge")
 }
 

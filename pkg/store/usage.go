@@ -2,10 +2,7 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"strings"
-
-	"gorm.io/gorm"
 
 	"dreamchat/migrations"
 	"dreamchat/pkg/chat"
@@ -14,45 +11,43 @@ import (
 // usageRow is a sum as SQL gives it. Costs are exact decimals: PostgreSQL sums
 // them, SQLite has no exact sum and lists them.
 type usageRow struct {
+	Part             string
 	Key              string
 	Messages         int64
 	PromptTokens     int64
 	CompletionTokens int64
 	ReasoningTokens  int64
 	TokensUsed       int64
-	Costs            string
-	EstimatedCosts   string
+	Costs            *string
+	EstimatedCosts   *string
 }
 
-// Usage sums what the user's requests took. Groups and totals are of one moment.
+// Usage sums what the user's requests took. It is one statement, so that all sums
+// are of one moment, and reads each charge once.
 func (s *Store) Usage(ctx context.Context, userID string, query chat.UsageQuery) (chat.UsageReport, error) {
-	var groups []usageRow
-	var total, titles usageRow
-	key := s.usageKey(query.GroupBy)
-	sum := func(columns, kinds, rest string) string {
-		return "SELECT " + columns + s.usageSums() + ` FROM charges
-			WHERE user_id = ? AND created_at >= ? AND created_at < ? AND state = 'closed' AND kind IN ` + kinds + rest
-	}
-	from, to := stamp(query.From), stamp(query.To)
-	err := s.read.WithContext(ctx).Transaction(func(tx *gorm.DB) error {
-		err := tx.Raw(sum(key+" AS key, ", answers, " GROUP BY 1 ORDER BY 1 LIMIT ?"),
-			userID, from, to, chat.UsageLimit).Scan(&groups).Error
-		if err == nil {
-			err = tx.Raw(sum("", answers, ""), userID, from, to).Scan(&total).Error
-		}
-		if err == nil {
-			err = tx.Raw(sum("", "('title')", ""), userID, from, to).Scan(&titles).Error
-		}
-		return err
-	}, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	costs, estimated := s.exactly("costs", "costs"), s.exactly("estimated_costs", "estimated_costs")
+	again := `COALESCE(SUM(messages), 0), COALESCE(SUM(prompt_tokens), 0), COALESCE(SUM(completion_tokens), 0),
+		COALESCE(SUM(reasoning_tokens), 0), COALESCE(SUM(tokens_used), 0), ` + costs + ", " + estimated
+	var rows []usageRow
+	err := s.read.WithContext(ctx).Raw(`WITH sums AS (
+			SELECT `+s.usageKey(query.GroupBy)+` AS key, kind = 'title' AS for_title, COUNT(*) AS messages,
+				SUM(prompt_tokens) AS prompt_tokens, SUM(completion_tokens) AS completion_tokens,
+				SUM(reasoning_tokens) AS reasoning_tokens, SUM(tokens_used) AS tokens_used,
+				`+s.exactly("cost", "costs")+`, `+s.exactly("CASE WHEN estimated THEN cost END", "estimated_costs")+`
+			FROM charges
+			WHERE user_id = ? AND created_at >= ? AND created_at < ? AND state = 'closed'
+			GROUP BY 1, 2)
+		SELECT * FROM (SELECT 'group' AS part, key, messages, prompt_tokens, completion_tokens, reasoning_tokens,
+			tokens_used, costs, estimated_costs FROM sums WHERE NOT for_title ORDER BY key LIMIT ?) AS groups
+		UNION ALL SELECT 'total', '', `+again+` FROM sums WHERE NOT for_title
+		UNION ALL SELECT 'titles', '', `+again+` FROM sums WHERE for_title
+		ORDER BY part, key`,
+		userID, stamp(query.From), stamp(query.To), chat.UsageLimit).Scan(&rows).Error
 	if err != nil {
 		return chat.UsageReport{}, failure(ctx, err, "usage")
 	}
-	return usageReport(groups, total, titles)
+	return usageReport(rows)
 }
-
-// answers are the kinds of charges for answers that somebody asked for.
-const answers = "('answer', 'completion')"
 
 func (s *Store) usageKey(group chat.UsageGroup) string {
 	switch {
@@ -67,46 +62,40 @@ func (s *Store) usageKey(group chat.UsageGroup) string {
 	}
 }
 
-func (s *Store) usageSums() string {
-	const cost, estimate = "cost", "CASE WHEN estimated THEN cost END"
-	return `COUNT(*) AS messages,
-		COALESCE(SUM(prompt_tokens), 0) AS prompt_tokens,
-		COALESCE(SUM(completion_tokens), 0) AS completion_tokens,
-		COALESCE(SUM(reasoning_tokens), 0) AS reasoning_tokens,
-		COALESCE(SUM(tokens_used), 0) AS tokens_used,
-		COALESCE(` + s.exactly(cost) + `, '') AS costs,
-		COALESCE(` + s.exactly(estimate) + `, '') AS estimated_costs`
-}
-
 // exactly sums decimals, or lists them for us to sum.
-func (s *Store) exactly(decimals string) string {
+func (s *Store) exactly(decimals, name string) string {
+	sum := "group_concat(" + decimals + ", ' ')"
 	if s.dialect == migrations.Postgres {
-		return "SUM(" + decimals + ")::text"
+		sum = "SUM(" + decimals + ")"
 	}
-	return "group_concat(" + decimals + ", ' ')"
+	return sum + " AS " + name
 }
 
-func usageReport(groups []usageRow, total, titles usageRow) (report chat.UsageReport, err error) {
-	report.Groups = make([]chat.UsageRow, len(groups))
-	for i, group := range groups {
-		report.Groups[i].Key = group.Key
-		if report.Groups[i].UsageSum, err = group.sum(); err != nil {
+func usageReport(rows []usageRow) (chat.UsageReport, error) {
+	report := chat.UsageReport{Groups: make([]chat.UsageRow, 0, len(rows))}
+	for _, row := range rows {
+		sum, err := row.sum()
+		if err != nil {
 			return report, err
 		}
+		switch row.Part {
+		case "group":
+			report.Groups = append(report.Groups, chat.UsageRow{Key: row.Key, UsageSum: sum})
+		case "total":
+			report.Total = sum
+		default:
+			report.Titles = sum
+		}
 	}
-	if report.Total, err = total.sum(); err != nil {
-		return report, err
-	}
-	report.Titles, err = titles.sum()
-	return report, err
+	return report, nil
 }
 
 func (r usageRow) sum() (chat.UsageSum, error) {
-	cost, err := chat.SumMoney(strings.Fields(r.Costs)...)
+	cost, err := sumOf(r.Costs)
 	if err != nil {
 		return chat.UsageSum{}, err
 	}
-	estimated, err := chat.SumMoney(strings.Fields(r.EstimatedCosts)...)
+	estimated, err := sumOf(r.EstimatedCosts)
 	return chat.UsageSum{
 		Messages:         r.Messages,
 		PromptTokens:     r.PromptTokens,
@@ -116,4 +105,12 @@ func (r usageRow) sum() (chat.UsageSum, error) {
 		Cost:             cost,
 		EstimatedCost:    estimated,
 	}, err
+}
+
+// sumOf sums what may be one decimal, many or none.
+func sumOf(decimals *string) (string, error) {
+	if decimals == nil {
+		return chat.SumMoney()
+	}
+	return chat.SumMoney(strings.Fields(*decimals)...)
 }
