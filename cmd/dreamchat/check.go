@@ -77,6 +77,8 @@ func (s *settings) check(wrong *complaints) {
 		"must be at most 5 models, separated by commas")
 	wrong.must(s.DemoDelay >= 0, "DEMO_DELAY", "must not be negative")
 	wrong.must(s.ModelsSyncEvery == 0 || s.ModelsSyncEvery >= time.Minute, "MODELS_SYNC_EVERY", "must be at least 1m, or 0 for never")
+	wrong.must(s.BudgetDaily == "" || chat.IsMoney(s.BudgetDaily), "BUDGET_DAILY", "must be an amount in USD such as 1.50")
+	wrong.must(s.BudgetMonthly == "" || chat.IsMoney(s.BudgetMonthly), "BUDGET_MONTHLY", "must be an amount in USD such as 20")
 	wrong.must(s.BodyLimit >= 1024, "BODY_LIMIT", "must be at least 1024")
 	wrong.must(s.Heartbeat >= time.Second, "STREAM_HEARTBEAT", "must be at least 1s")
 	wrong.must(s.WriteTimeout >= time.Second, "STREAM_WRITE_TIMEOUT", "must be at least 1s")

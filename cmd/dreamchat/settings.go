@@ -45,6 +45,9 @@ type settings struct {
 	ModelsSyncEvery time.Duration `env:"MODELS_SYNC_EVERY" envDefault:"0"`
 	NewModelsActive bool          `env:"NEW_MODELS_ACTIVE"`
 
+	BudgetDaily   string `env:"BUDGET_DAILY"`
+	BudgetMonthly string `env:"BUDGET_MONTHLY"`
+
 	BodyLimit     int64         `env:"BODY_LIMIT" envDefault:"1048576"`
 	Heartbeat     time.Duration `env:"STREAM_HEARTBEAT" envDefault:"15s"`
 	WriteTimeout  time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"30s"`

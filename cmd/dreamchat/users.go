@@ -12,8 +12,11 @@ import (
 )
 
 type usersCmd struct {
-	Role usersRoleCmd `cmd:"" help:"Make an account an administrator, or a user again. It takes effect with the account's next access token."`
+	Budget usersBudgetCmd `cmd:"" help:"Show or change what an account may spend."`
+	Role   usersRoleCmd   `cmd:"" help:"Make an account an administrator, or a user again. It takes effect with the account's next access token."`
 }
+
+var errNoAccount = errors.New("there is no account with this username or email")
 
 type usersRoleCmd struct {
 	Account string    `arg:"" help:"The username or the email."`
@@ -26,7 +29,7 @@ func (u usersRoleCmd) Run(ctx context.Context) error {
 		accounts := &auth.Accounts{Store: db}
 		user, err := accounts.SetRole(ctx, u.Account, u.Role)
 		if errors.Is(err, problem.NotFound) {
-			return errors.New("there is no account with this username or email")
+			return errNoAccount
 		}
 		if err != nil {
 			return err

@@ -89,7 +89,8 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 	tokens := &auth.Tokens{Key: key, Issuer: set.issuer()}
 	models := &chat.Models{Store: db, Cache: caches.models, Providers: set.providers(caches.metrics), Default: set.DefaultModel, Fallbacks: set.Fallbacks}
 	notify := chat.Notifier{Lists: caches.lists, Bells: caches.streams}
-	ledger := &chat.Ledger{Store: db, Settlers: settlers(models.Providers), Delay: settleDelay}
+	budgets := &chat.Budgets{Store: db, Default: set.budget()}
+	ledger := &chat.Ledger{Store: db, Budgets: budgets, Settlers: settlers(models.Providers), Delay: settleDelay, Log: log}
 	generations := &chat.Generations{
 		Store:    db,
 		Messages: db,
@@ -118,6 +119,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Generations: generations,
 		Completions: &chat.Completions{Models: models},
 		Changes:     changes,
+		Budgets:     budgets,
 		Usage:       db,
 		Checks: []api.Check{
 			{Name: "database", Needed: true, Ping: db.Ping},

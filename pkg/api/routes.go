@@ -38,6 +38,7 @@ func (s *Server) routes(e *echo.Echo) {
 
 	v1.GET("/conversations/:id/messages", s.brief(s.authed(s.listMessages)))
 	v1.POST("/conversations/:id/messages", s.authed(s.sendMessage))
+	v1.POST("/conversations/:id/estimate", s.brief(s.authed(s.estimate)))
 	v1.GET("/messages/:id", s.brief(s.authed(s.showMessage)))
 	v1.GET("/messages/:id/events", s.ticketed(s.followMessage))
 	v1.POST("/messages/:id/stop", s.brief(s.authed(s.stopMessage)))

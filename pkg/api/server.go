@@ -36,6 +36,7 @@ type Server struct {
 	Generations   *chat.Generations
 	Completions   *chat.Completions
 	Changes       *chat.Changes
+	Budgets       *chat.Budgets
 	Usage         chat.UsageStore
 	// Checks are the parts that readiness depends on.
 	Checks  []Check

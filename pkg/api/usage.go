@@ -22,6 +22,8 @@ type usageReport struct {
 	Data    []chat.UsageRow `json:"data"`
 	Total   chat.UsageSum   `json:"total"`
 	Titles  chat.UsageSum   `json:"titles"`
+	// Budgets are of now, whatever span was asked for.
+	Budgets []chat.BudgetPeriod `json:"budgets"`
 }
 
 func (s *Server) showUsage(c echo.Context, caller auth.Caller) error {
@@ -38,12 +40,17 @@ func (s *Server) showUsage(c echo.Context, caller auth.Caller) error {
 	if err := q.err(); err != nil {
 		return err
 	}
-	report, err := s.Usage.Usage(c.Request().Context(), caller.UserID, query)
+	ctx := c.Request().Context()
+	report, err := s.Usage.Usage(ctx, caller.UserID, query)
+	if err != nil {
+		return err
+	}
+	budgets, err := s.Budgets.Periods(ctx, caller.UserID)
 	if err != nil {
 		return err
 	}
 	return private(c, http.StatusOK, usageReport{
 		From: query.From, To: query.To, GroupBy: query.GroupBy,
-		Data: report.Groups, Total: report.Total, Titles: report.Titles,
+		Data: report.Groups, Total: report.Total, Titles: report.Titles, Budgets: budgets,
 	})
 }

@@ -81,7 +81,7 @@ func runOn(t *testing.T, db *store.Store, url string, words fed) (*chat.Generati
 	client, quiet := redis.NewClient(options), slog.New(slog.DiscardHandler)
 	streams := relay.New(client, quiet)
 	g := &chat.Generations{
-		Store: db, Messages: db, Talks: db, Ledger: &chat.Ledger{Store: db}, Notify: notify(), Streams: streams, Log: quiet, Owner: id.New(),
+		Store: db, Messages: db, Talks: db, Ledger: ledger(db), Notify: notify(), Streams: streams, Log: quiet, Owner: id.New(),
 		Models: &chat.Models{Store: db, Cache: direct{}, Default: demo, Providers: chat.Providers{"demo": words}},
 	}
 	carried, running := make(chan error, 1), make(chan error, 1)

@@ -49,7 +49,7 @@ func TestCheckpointsAreOfABoundedSize(t *testing.T) {
 		const size = 3 << 20
 		db := &weighed{Store: storetest.SQLite(t)}
 		here := &chat.Generations{
-			Store: db, Messages: db, Talks: db, Ledger: &chat.Ledger{Store: db}, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
+			Store: db, Messages: db, Talks: db, Ledger: ledger(db.Store), Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
 			Models: &chat.Models{Store: db, Cache: direct{}, Default: demo, Providers: chat.Providers{"demo": wordy(size)}},
 		}
 		ctx, stop := context.WithCancel(t.Context())

@@ -2,7 +2,11 @@ package chat
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"time"
+
+	"dreamchat/pkg/problem"
 )
 
 // Settler tells afterwards what a request cost. Implementations are safe for
@@ -21,8 +25,32 @@ type Ledger struct {
 	// Settlers are the providers that can be asked afterwards, by the name that
 	// [Model].Provider holds.
 	Settlers map[string]Settler
+	// Budgets is what accounts may spend.
+	Budgets *Budgets
 	// Delay is how long after the end of a request its provider is first asked.
 	Delay time.Duration
+	Log   *slog.Logger
+}
+
+// save stores the charge for what is not stored itself. It tries for a few
+// seconds, even after ctx is done; then the charge is lost, which the log tells.
+func (l *Ledger) save(ctx context.Context, charge Charge) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	for backoff := firstBackoff; ; backoff *= 2 {
+		err := l.Store.SaveCharge(ctx, charge)
+		switch {
+		case err == nil, errors.Is(err, problem.NotFound): // or the account is gone
+			return
+		case !errors.Is(err, problem.Unavailable) || ctx.Err() != nil:
+			l.Log.ErrorContext(ctx, "request not charged", "charge", charge.ID, "kind", charge.Kind, "error", err)
+			return
+		}
+		select {
+		case <-time.After(backoff):
+		case <-ctx.Done():
+		}
+	}
 }
 
 // Spent is what is known of a request once it is over.

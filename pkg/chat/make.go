@@ -85,11 +85,17 @@ func (g *Generations) record(ctx context.Context, made *generation) error {
 
 // settle stores the answer and ends the stream.
 func (g *Generations) settle(ctx context.Context, made *generation, err error) {
-	if err == errDeleted || err == errLost { //nolint:errorlint // sentinels by identity
+	if err == errLost { //nolint:errorlint // a sentinel by identity
 		made.stream.Break(err)
 		return
 	}
 	answer, charge := made.close(err, g.Ledger)
+	if err == errDeleted { //nolint:errorlint // a sentinel by identity
+		made.stream.Break(err)
+		charge.UserID = made.userID
+		g.Ledger.save(ctx, charge)
+		return
+	}
 	g.report(ctx, &answer, err)
 	conversation, err := g.save(ctx, made.userID, &answer, charge)
 	if err != nil {

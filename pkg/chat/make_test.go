@@ -33,7 +33,7 @@ func TestACommitWhoseReplyIsLostIsACommit(t *testing.T) {
 	userID, conversationID := talk(t, db)
 	outcomes := make(chan chat.Outcome, 1)
 	here := &chat.Generations{
-		Store: &mute{Store: db}, Messages: db, Talks: db, Ledger: &chat.Ledger{Store: db}, Notify: notify(), Streams: new(chat.Alone),
+		Store: &mute{Store: db}, Messages: db, Talks: db, Ledger: ledger(db), Notify: notify(), Streams: new(chat.Alone),
 		Log: slog.New(slog.DiscardHandler), Owner: "here", OnFinish: func(o chat.Outcome) { outcomes <- o },
 		Models: &chat.Models{Store: db, Cache: direct{}, Default: demo, Providers: chat.Providers{"demo": words}},
 	}

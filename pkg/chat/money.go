@@ -1,6 +1,8 @@
 package chat
 
 import (
+	"strings"
+
 	"github.com/shopspring/decimal"
 
 	"dreamchat/pkg/problem"
@@ -9,15 +11,38 @@ import (
 // SumMoney adds exact decimals and writes no more digits than needed; of none it
 // is "0". What is no decimal is problem.Internal.
 func SumMoney(amounts ...string) (string, error) {
-	sum := decimal.Zero
+	sum, err := money(amounts...)
+	return sum.String(), err
+}
+
+func money(amounts ...string) (sum decimal.Decimal, err error) {
 	for _, amount := range amounts {
 		value, err := decimal.NewFromString(amount)
 		if err != nil {
-			return "", problem.Internal.Because(err, "A stored amount of money cannot be read.")
+			return sum, problem.Internal.Because(err, "A stored amount of money cannot be read.")
 		}
 		sum = sum.Add(value)
 	}
-	return sum.String(), nil
+	return sum, nil
+}
+
+func maxMoney(one, other string) (string, error) {
+	first, err := money(one)
+	if err != nil {
+		return "", err
+	}
+	second, err := money(other)
+	return decimal.Max(first, second).String(), err
+}
+
+// IsMoney tells whether a text is an amount as people write it, such as 1.50: not
+// negative, with at most 12 digits before the point and 18 behind it.
+func IsMoney(text string) bool {
+	whole, fraction, pointed := strings.Cut(text, ".")
+	digits := func(s string, most int) bool {
+		return s != "" && len(s) <= most && strings.Trim(s, "0123456789") == ""
+	}
+	return digits(whole, 12) && (!pointed || digits(fraction, 18))
 }
 
 // cost is what so many tokens cost by the prices of the model, exactly; nil if a

@@ -51,17 +51,20 @@ func (g *Generations) history(ctx context.Context, made *generation, room int) (
 	if made.source.first != "" {
 		return History{Messages: []Message{{Role: RoleUser, Content: made.source.first}}}, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	return g.Store.History(ctx, HistoryQuery{
+	return g.recall(ctx, HistoryQuery{
 		ConversationID: made.answer.ConversationID,
 		Before:         made.answer.Seq,
 		Without:        made.answer.Replaces,
-		Messages:       historyMessages,
-		Bytes:          room,
 		ModelID:        made.source.model.ID,
-		DetailBytes:    min(room, historyDetails),
-	})
+	}, room)
+}
+
+// recall reads as much of a history as so many bytes hold.
+func (g *Generations) recall(ctx context.Context, query HistoryQuery, room int) (History, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	query.Messages, query.Bytes, query.DetailBytes = historyMessages, room, min(room, historyDetails)
+	return g.Store.History(ctx, query)
 }
 
 // parameters keeps what the sender asked for with the answer.

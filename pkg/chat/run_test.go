@@ -26,6 +26,10 @@ func (uncached) Get(ctx context.Context, _, _ string, load func(context.Context)
 
 func (uncached) Advance(context.Context, string) {}
 
+func ledger(db *store.Store) *chat.Ledger {
+	return &chat.Ledger{Store: db, Budgets: &chat.Budgets{Store: db}, Log: slog.New(slog.DiscardHandler)}
+}
+
 func notify() chat.Notifier { return chat.Notifier{Lists: uncached{}, Bells: new(stream.Bells)} }
 
 // talk stores an empty conversation of a new user.
@@ -76,7 +80,7 @@ func TestSilentServersAnswersAreClosed(t *testing.T) {
 		db := storetest.SQLite(t)
 		ctx, stop := context.WithCancel(t.Context())
 		here := &chat.Generations{
-			Store: db, Messages: db, Talks: db, Models: &chat.Models{Store: db, Cache: direct{}}, Ledger: &chat.Ledger{Store: db},
+			Store: db, Messages: db, Talks: db, Models: &chat.Models{Store: db, Cache: direct{}}, Ledger: ledger(db),
 			Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
 		}
 		ended := make(chan error, 1)
@@ -119,7 +123,7 @@ func TestAllThatWasLeftBehindIsClosedAtTheStart(t *testing.T) {
 			leave(t, db, "here")
 		}
 		here := &chat.Generations{
-			Store: db, Messages: db, Talks: db, Models: &chat.Models{Store: db, Cache: direct{}}, Ledger: &chat.Ledger{Store: db},
+			Store: db, Messages: db, Talks: db, Models: &chat.Models{Store: db, Cache: direct{}}, Ledger: ledger(db),
 			Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
 		}
 		ctx, stop := context.WithCancel(t.Context())
@@ -147,7 +151,7 @@ func TestNoAnswerBeginsAfterTheEnd(t *testing.T) {
 		Providers: chat.Providers{"demo": nil}, // is never asked
 	}
 	here := &chat.Generations{
-		Store: db, Messages: db, Talks: db, Ledger: &chat.Ledger{Store: db}, Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
+		Store: db, Messages: db, Talks: db, Ledger: ledger(db), Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
@@ -182,7 +186,7 @@ func TestAnswerDoesNotWaitForItsHistoryForEver(t *testing.T) {
 			Providers: chat.Providers{"demo": nil}, // is never asked
 		}
 		here := &chat.Generations{
-			Store: standsStill{db}, Messages: db, Talks: db, Ledger: &chat.Ledger{Store: db}, Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
+			Store: standsStill{db}, Messages: db, Talks: db, Ledger: ledger(db), Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here",
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)

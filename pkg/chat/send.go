@@ -190,11 +190,16 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 		CreatedAt:      at,
 		UpdatedAt:      at,
 	}
+	asked := candidate{model: model, provider: provider}
+	reservation, err := g.reservation(ctx, &conversation, &d, &answer, append([]candidate{asked}, fallbacks...))
+	if err != nil {
+		return g.repeated(ctx, conversation, d, err)
+	}
 	// The answer is made on a context of its own: who asked may go away.
 	detached, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	made := newGeneration(conversation.UserID, answer, cancel)
 	made.source = source{
-		candidate: candidate{model: model, provider: provider}, fallbacks: fallbacks,
+		candidate: asked, fallbacks: fallbacks,
 		temperature: d.temperature, maxTokens: d.maxTokens,
 	}
 	if err := g.claim(answer.ID, made); err != nil {
@@ -207,6 +212,7 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 		Question:       d.question,
 		Answer:         answer,
 		LastSeq:        d.lastSeq,
+		Reservation:    reservation,
 	})
 	if err != nil || begun.Replayed {
 		cancel(nil)

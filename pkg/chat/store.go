@@ -73,8 +73,9 @@ type GenerationStore interface {
 	// stands is problem.Conflict. Replaces of a question is problem.NotFound if
 	// it names no message of the conversation, and problem.Conflict if that is
 	// no question or is superseded; else that question and all that stands
-	// behind it is superseded by the new one. All of it holds under a race, by
-	// constraints and by a lock on the conversation.
+	// behind it is superseded by the new one. Last, a Reservation that does not fit
+	// is problem.BudgetExceeded. All of it holds under a race, by constraints and by
+	// locks on conversation and account.
 	BeginAnswer(ctx context.Context, beginning Beginning) (Begun, error)
 	// Repeated returns the answer to a request that came before, as BeginAnswer
 	// does: problem.KeyReused for another hash, problem.NotFound for a new key.
@@ -151,6 +152,8 @@ type Beginning struct {
 	Answer   Message
 	// LastSeq is the newest position that the sender knows; nil does not ask.
 	LastSeq *int64
+	// Reservation is made for the answer if its owner has a budget; else it is nil.
+	Reservation *Reservation
 }
 
 // Begun is what BeginAnswer stored or found.

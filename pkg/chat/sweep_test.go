@@ -30,7 +30,7 @@ func TestSweepsKeepNoAnswerFromBeingSaved(t *testing.T) {
 		}
 		userID, conversationID := talk(t, db)
 		here := &chat.Generations{
-			Store: db, Messages: db, Talks: db, Ledger: &chat.Ledger{Store: db}, Notify: notify(), Streams: new(frozen), Log: slog.New(slog.DiscardHandler), Owner: "here",
+			Store: db, Messages: db, Talks: db, Ledger: ledger(db), Notify: notify(), Streams: new(frozen), Log: slog.New(slog.DiscardHandler), Owner: "here",
 			Models: &chat.Models{Store: db, Cache: direct{}, Default: demo, Providers: chat.Providers{"demo": words}},
 		}
 		ctx, stop := context.WithCancel(t.Context())

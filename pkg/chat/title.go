@@ -144,8 +144,15 @@ func (g *Generations) suggest(ctx context.Context, conversation Conversation, qu
 		return "", err
 	}
 	request := titleRequest(model.ID, conversation.ID, question, answer)
+	charge := Charge{
+		ID: id.New(), UserID: conversation.UserID, Kind: ChargeTitle, ConversationID: conversation.ID,
+		Provider: model.Provider, ModelID: model.ID, CreatedAt: now(),
+	}
+	if err := g.Ledger.open(ctx, charge, model.estimate(request.Messages, TitleMaxTokens)); err != nil {
+		return "", err
+	}
 	receipt := NewReceipt(&request)
-	defer g.chargeTitle(ctx, &conversation, &model, receipt)
+	defer func() { g.Ledger.close(ctx, charge, model, receipt) }()
 	var reply strings.Builder
 	for delta, err := range provider.Complete(ctx, request) {
 		if err != nil {
@@ -160,25 +167,6 @@ func (g *Generations) suggest(ctx context.Context, conversation Conversation, qu
 		}
 	}
 	return cleanTitle(reply.String()), nil
-}
-
-// chargeTitle saves what a title took. It costs less than it is worth to try
-// again when that fails.
-func (g *Generations) chargeTitle(ctx context.Context, conversation *Conversation, model *Model, receipt *Receipt) {
-	spent, began := receipt.Spent()
-	if !began {
-		return
-	}
-	charge := g.Ledger.Charge(*model, spent)
-	charge.ID, charge.Kind = id.New(), ChargeTitle
-	charge.UserID, charge.ConversationID = conversation.UserID, conversation.ID
-	charge.CreatedAt = now()
-	charge.UpdatedAt = charge.CreatedAt
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
-	defer cancel()
-	if err := g.Ledger.Store.SaveCharge(ctx, charge); err != nil {
-		g.Log.WarnContext(ctx, "title not charged", "conversation", conversation.ID, "error", err)
-	}
 }
 
 func titleRequest(modelID, session, question, answer string) Request {

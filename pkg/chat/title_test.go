@@ -63,7 +63,7 @@ func title(t *testing.T, provider faulty) (took time.Duration, title string) {
 	userID, answerID := leave(t, db, "here")
 	models := &chat.Models{Store: db, Cache: direct{}, Default: demo, Providers: chat.Providers{"demo": provider}}
 	here := &chat.Generations{
-		Store: db, Messages: db, Talks: db, Ledger: &chat.Ledger{Store: db}, Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here", Titles: true,
+		Store: db, Messages: db, Talks: db, Ledger: ledger(db), Models: models, Notify: notify(), Streams: new(chat.Alone), Log: slog.New(slog.DiscardHandler), Owner: "here", Titles: true,
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)

@@ -24,6 +24,8 @@ const (
 	TokenExpired
 	// InvalidCredentials is a login or refresh that does not match.
 	InvalidCredentials
+	// BudgetExceeded is a request that could cost more than its account may spend.
+	BudgetExceeded
 	// Forbidden is a caller who is known and may not do this.
 	Forbidden
 	// NotFound is a thing that does not exist, or not for this caller.
@@ -83,6 +85,7 @@ var table = [...]row{
 	Unauthenticated:    {http.StatusUnauthorized, "unauthenticated", "Authentication required", false},
 	TokenExpired:       {http.StatusUnauthorized, "token_expired", "Token expired", false},
 	InvalidCredentials: {http.StatusUnauthorized, "invalid_credentials", "Invalid credentials", false},
+	BudgetExceeded:     {http.StatusPaymentRequired, "budget_exceeded", "Budget exceeded", false},
 	Forbidden:          {http.StatusForbidden, "forbidden", "Not allowed", false},
 	NotFound:           {http.StatusNotFound, "not_found", "Not found", false},
 	MethodNotAllowed:   {http.StatusMethodNotAllowed, "method_not_allowed", "Method not allowed", false},

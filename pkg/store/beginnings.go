@@ -19,7 +19,7 @@ var errReplayed = errors.New("store: request was answered before")
 func (s *Store) BeginAnswer(ctx context.Context, beginning chat.Beginning) (chat.Begun, error) {
 	var begun chat.Begun
 	err := s.write.WithContext(ctx).Transaction(func(tx *gorm.DB) (err error) {
-		begun, err = beginAnswer(tx, beginning)
+		begun, err = s.beginAnswer(tx, beginning)
 		return err
 	})
 	if errors.Is(err, errReplayed) {
@@ -54,7 +54,7 @@ func (s *Store) Repeated(ctx context.Context, userID, conversationID, key, hash 
 
 // beginAnswer first updates the conversation: the lock on its row makes
 // beginnings take turns, so whatever is read afterwards stays true.
-func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
+func (s *Store) beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 	rows := rowsOf(b)
 	conversation, err := advance(tx, b, len(rows))
 	if err != nil {
@@ -101,6 +101,11 @@ func beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 	begun.Answer = chat.Message(rows[len(rows)-1])
 	if b.Question != nil {
 		begun.Question = chat.Message(rows[0])
+	}
+	if b.Reservation != nil {
+		if err := s.reserve(tx, *b.Reservation); err != nil {
+			return chat.Begun{}, err
+		}
 	}
 	return begun, record(tx, b.UserID, beginning(begun, messagesOf(rows), superseded)...)
 }

@@ -58,6 +58,8 @@ type Options struct {
 	Change func(*api.Server)
 	// Silence is how long the provider may say nothing: 5 s if zero.
 	Silence time.Duration
+	// Budget is for accounts without one of their own: none if zero.
+	Budget chat.Budget
 }
 
 // Cache is what a service keeps for a while, in the process or in Redis.
@@ -164,7 +166,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 	streams := s.streams(options.Cache)
 	notify := chat.Notifier{Lists: lists, Bells: streams}
 	ledger := &chat.Ledger{
-		Store: s.Store, Delay: 10 * time.Millisecond,
+		Store: s.Store, Log: log, Delay: 10 * time.Millisecond, Budgets: &chat.Budgets{Store: s.Store, Default: options.Budget},
 		Settlers: map[string]chat.Settler{"openrouter": models.Providers["openrouter"].(*llm.Client)},
 	}
 	generations := &chat.Generations{
@@ -187,6 +189,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 		Generations: generations,
 		Completions: &chat.Completions{Models: models},
 		Changes:     &chat.Changes{Store: s.Store, Bells: streams, Log: log, Retention: time.Hour},
+		Budgets:     ledger.Budgets,
 		Usage:       s.Store,
 		Checks: []api.Check{
 			{Name: "database", Needed: true, Ping: s.Store.Ping},
