@@ -29,6 +29,9 @@ const (
 	settlePause    = 5 * time.Second
 	settleMaxPause = 2 * time.Hour
 	settleTries    = 22
+	// linger is how long a client of the AI SDK that dropped before the end of an
+	// answer may come back for it. Others are told it again needlessly meanwhile.
+	linger = 5 * time.Minute
 	// saveMargin is what requests get beyond the grace of the answers that they
 	// wait for.
 	saveMargin = 7 * time.Second
@@ -131,6 +134,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		BodyLimit:    set.BodyLimit,
 		Heartbeat:    set.Heartbeat,
 		WriteTimeout: set.WriteTimeout,
+		Linger:       linger,
 		Grace:        set.ShutdownGrace + saveMargin,
 	}
 	settlements := &chat.Settlements{

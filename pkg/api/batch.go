@@ -43,16 +43,25 @@ func (b *batch) flush(least int) error {
 	return err
 }
 
+// frame appends what a reader of an answer is sent of an event with this number.
+type frame func(dst []byte, seq int, event chat.Event) []byte
+
+// native frames events as our own stream has them.
+func (w *streamWriter) native(feed *chat.Feed) frame {
+	return func(dst []byte, seq int, event chat.Event) []byte {
+		dst = sse.AppendID(w.retry(dst), feed.Attempt, seq)
+		dst = sse.Begin(dst, event.Type.String())
+		return sse.End(feed.AppendPayload(dst, seq, event))
+	}
+}
+
 // events writes what a reader of an answer gets at once and moves its cursor. A
 // replay is merged.
-func (w *streamWriter) events(feed *chat.Feed, events []chat.Event, replay bool) error {
+func (w *streamWriter) events(feed *chat.Feed, events []chat.Event, replay bool, frame frame) error {
 	b := w.batch()
 	defer b.free()
 	err := each(events, feed.After+1, replay, func(seq int, event chat.Event) error {
-		frame := sse.AppendID(w.retry(b.frame), feed.Attempt, seq)
-		frame = sse.Begin(frame, event.Type.String())
-		frame = feed.AppendPayload(frame, seq, event)
-		b.frame = sse.End(frame)
+		b.frame = frame(b.frame, seq, event)
 		return b.flush(maxWrite)
 	})
 	if err == nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"reflect"
@@ -26,7 +27,7 @@ const bodyTimeout = 30 * time.Second
 // type or beyond their rules are problem.Invalid, all of them at once.
 func bind[T any](s *Server, c echo.Context) (T, error) {
 	var into T
-	body, err := s.body(c)
+	body, err := s.body(c, s.BodyLimit)
 	if err != nil {
 		return into, err
 	}
@@ -34,12 +35,31 @@ func bind[T any](s *Server, c echo.Context) (T, error) {
 	if err != nil {
 		return into, err
 	}
-	wrong, err := fill(reflect.ValueOf(&into).Elem(), members)
-	if err != nil {
-		return into, err
+	wrong := fill(reflect.ValueOf(&into).Elem(), members)
+	for name := range members {
+		return into, malformed("/"+escapePointer(name), "The field is not known here.")
 	}
 	return into, invalid(append(wrong, broken(into, wrong)...))
 }
+
+// bindLoosely is bind for the requests of somebody else's clients, which may hold
+// more than we know. A null there is a field that is not given.
+func bindLoosely[T any](s *Server, c echo.Context, limit int64) (T, error) {
+	var into T
+	body, err := s.body(c, limit)
+	if err != nil {
+		return into, err
+	}
+	members, err := object(body)
+	if err != nil {
+		return into, err
+	}
+	maps.DeleteFunc(members, func(_ string, raw json.RawMessage) bool { return isNull(raw) })
+	wrong := fill(reflect.ValueOf(&into).Elem(), members)
+	return into, invalid(append(wrong, broken(into, wrong)...))
+}
+
+func isNull(raw json.RawMessage) bool { return bytes.Equal(raw, []byte("null")) }
 
 // bindOptional is bind, but no body at all is an empty object.
 func bindOptional[T any](s *Server, c echo.Context) (T, error) {
@@ -50,8 +70,8 @@ func bindOptional[T any](s *Server, c echo.Context) (T, error) {
 	return bind[T](s, c)
 }
 
-// body reads the whole body, at most BodyLimit bytes of it.
-func (s *Server) body(c echo.Context) ([]byte, error) {
+// body reads the whole body, at most limit bytes of it.
+func (s *Server) body(c echo.Context, limit int64) ([]byte, error) {
 	kind, _, err := mime.ParseMediaType(c.Request().Header.Get(echo.HeaderContentType))
 	if err != nil || kind != echo.MIMEApplicationJSON {
 		return nil, problem.UnsupportedMedia.New("Send JSON, with Content-Type: application/json.")
@@ -59,7 +79,7 @@ func (s *Server) body(c echo.Context) ([]byte, error) {
 	control := http.NewResponseController(c.Response())
 	// A server without deadlines (as in tests) reads without one.
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout))
-	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, s.BodyLimit))
+	body, err := io.ReadAll(http.MaxBytesReader(c.Response(), c.Request().Body, limit))
 	_ = control.SetReadDeadline(time.Time{})
 	var tooLarge *http.MaxBytesError
 	switch {
@@ -85,8 +105,9 @@ func object(body []byte) (map[string]json.RawMessage, error) {
 	return members, nil
 }
 
-// fill sets the fields that the members name. It returns what has a wrong type.
-func fill(into reflect.Value, members map[string]json.RawMessage) ([]problem.Field, error) {
+// fill sets the fields that the members name, and takes those members away. It
+// returns what has a wrong type.
+func fill(into reflect.Value, members map[string]json.RawMessage) []problem.Field {
 	var wrong []problem.Field
 	for i := range into.NumField() {
 		name := jsonName(into.Type().Field(i))
@@ -99,16 +120,13 @@ func fill(into reflect.Value, members map[string]json.RawMessage) ([]problem.Fie
 			wrong = append(wrong, problem.Field{Pointer: "/" + name, Detail: detail})
 		}
 	}
-	for name := range members {
-		return nil, malformed("/"+escapePointer(name), "The field is not known here.")
-	}
-	return wrong, nil
+	return wrong
 }
 
 // set decodes one member, and says what is wrong with it.
 func set(field reflect.Value, raw json.RawMessage) string {
 	switch {
-	case bytes.Equal(raw, []byte("null")):
+	case isNull(raw):
 		return "must not be null"
 	case !utf8.Valid(raw):
 		return "must be valid UTF-8"
@@ -125,6 +143,9 @@ func set(field reflect.Value, raw json.RawMessage) string {
 func typeName(t reflect.Type) string {
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
+	}
+	if t == reflect.TypeFor[[]json.RawMessage]() {
+		return "a list"
 	}
 	switch t.Kind() {
 	case reflect.String:

@@ -50,7 +50,11 @@ func (s *Server) pumpChanges(c echo.Context, w *streamWriter, reader *chat.Chang
 		if more {
 			continue
 		}
-		if err := w.wait(ctx, reader.More()); err != nil {
+		err = w.wait(ctx, reader.More())
+		if errors.Is(err, errDraining) {
+			return w.reconnect("draining")
+		}
+		if err != nil {
 			return err
 		}
 	}

@@ -61,15 +61,19 @@ func (s *Server) stream(c echo.Context, feed *chat.Feed) error {
 			return nil // the reader has gone
 		}
 	}
-	if err := s.pump(c, w, feed); err != nil {
-		return nil // the reader has gone, or was too slow
+	switch err := pump(c, w, feed, w.native(feed)); {
+	case errors.Is(err, errMoved):
+		_ = w.reconnect("moved") // or the reader has gone
+	case errors.Is(err, errDraining):
+		_ = w.reconnect("draining")
 	}
-	return nil
+	return nil // or the reader has gone, or was too slow
 }
 
-// pump copies from the log to the socket. What has gathered since the last
-// write goes out as one write and one flush.
-func (s *Server) pump(c echo.Context, w *streamWriter, feed *chat.Feed) error {
+// pump copies from the log to the socket, to the end of the log. What has gathered
+// since the last write goes out as one write and one flush. A log that ends
+// without an ending is errMoved.
+func pump(c echo.Context, w *streamWriter, feed *chat.Feed, frame frame) error {
 	replay := true
 	for {
 		events, more, err := feed.Log.Peek(feed.After)
@@ -77,9 +81,9 @@ func (s *Server) pump(c echo.Context, w *streamWriter, feed *chat.Feed) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return w.reconnect("moved")
+			return errMoved
 		case more == nil:
-			if err := w.events(feed, events, replay); err != nil {
+			if err := w.events(feed, events, replay, frame); err != nil {
 				return err
 			}
 			replay = false

@@ -24,6 +24,7 @@ func (s *Server) middleware(e *echo.Echo) {
 		s.Metrics.MustRegister(check.gauge())
 	}
 	e.Use(
+		breakOff, // outermost, since what it does ends the others
 		identify,
 		s.countRequests(), // outside of what renders errors, to count them by their status
 		s.logRequests,
@@ -52,6 +53,7 @@ const (
 	headerPreferenceApplied = "Preference-Applied"
 	headerIfNoneMatch       = "If-None-Match"
 	headerETag              = "ETag"
+	headerUIMessageStream   = "X-Vercel-Ai-Ui-Message-Stream"
 )
 
 // secure keeps browsers from guessing what a response is.

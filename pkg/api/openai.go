@@ -103,7 +103,7 @@ func (s *Server) createChatCompletion(c echo.Context) error {
 
 func (s *Server) completionRequest(c echo.Context) (completionRequest, error) {
 	var request completionRequest
-	body, err := s.body(c)
+	body, err := s.body(c, s.BodyLimit)
 	if err != nil {
 		return request, err
 	}

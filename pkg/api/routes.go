@@ -47,4 +47,6 @@ func (s *Server) routes(e *echo.Echo) {
 	v1.GET("/events", s.ticketed(s.followChanges))
 	v1.GET("/usage", s.brief(s.authed(s.showUsage)))
 	v1.POST("/chat/completions", s.createChatCompletion)
+	v1.POST("/ai/chat", s.authed(s.sendUIMessage))
+	v1.GET("/ai/chat/:id/stream", s.authed(s.followUIMessage))
 }

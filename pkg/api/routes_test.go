@@ -54,8 +54,8 @@ func TestRoutesNeedAToken(t *testing.T) {
 		}
 		reply.Problem(problem.Unauthenticated)
 	}
-	if closed != 21 {
-		t.Errorf("%d routes need a token, want 21", closed)
+	if closed != 23 {
+		t.Errorf("%d routes need a token, want 23", closed)
 	}
 }
 

@@ -50,6 +50,9 @@ type Server struct {
 	Heartbeat time.Duration
 	// WriteTimeout is how long a client may leave a stream unread.
 	WriteTimeout time.Duration
+	// Linger is how long after its end an answer is told in full to those who come
+	// back to a UI message stream: they do not say how much of it they have.
+	Linger time.Duration
 	// Grace is how long requests may go on once Run is told to end.
 	Grace time.Duration
 

@@ -48,11 +48,15 @@ func (w *streamWriter) close() {
 	w.server.streams.Dec()
 }
 
-// errSentAway ends a stream whose reader has been asked to come again.
-var errSentAway = errors.New("api: the reader was sent away")
+// Why a stream ends before its last event: its reader is to come again.
+var (
+	errDraining = errors.New("api: the server is draining")
+	errMoved    = errors.New("api: the log goes on elsewhere")
+)
 
 // wait returns when there is more, or in silence, which it breaks with a
-// heartbeat. It is an error when the reader has gone or is sent away.
+// heartbeat. It is errDraining when the reader is to be sent away, and another
+// error when the reader has gone.
 func (w *streamWriter) wait(ctx context.Context, more <-chan struct{}) error {
 	select {
 	case <-more:
@@ -62,7 +66,7 @@ func (w *streamWriter) wait(ctx context.Context, more <-chan struct{}) error {
 		w.silence.Reset(rest)
 		return err
 	case <-w.server.draining():
-		return errors.Join(errSentAway, w.reconnect("draining"))
+		return errDraining
 	case <-ctx.Done():
 		return ctx.Err()
 	}

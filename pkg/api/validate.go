@@ -14,6 +14,7 @@ import (
 )
 
 var (
+	clientIDForm = regexp.MustCompile(`^[A-Za-z0-9._:-]{1,200}$`)
 	usernameForm = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
 	// priceForm has digits as they are stored and shown.
 	priceForm = regexp.MustCompile(`^(0|[1-9][0-9]{0,11})(\.[0-9]{0,19}[1-9])?$`)
@@ -33,6 +34,7 @@ var rules = sync.OnceValue(func() *validator.Validate {
 		})
 	}
 	check("username", usernameForm.MatchString)
+	check("clientid", clientIDForm.MatchString)
 	check("notblank", func(text string) bool { return strings.TrimSpace(text) != "" })
 	check("bytes512", func(text string) bool { return len(text) <= 512 })
 	return made
@@ -71,6 +73,8 @@ func sentence(rule validator.FieldError) string {
 		return "must be an email address"
 	case "username":
 		return "may hold letters, digits, dots, hyphens and underscores only"
+	case "clientid":
+		return "must have 1 to 200 letters, digits, dots, hyphens, underscores and colons"
 	case "bytes512":
 		return "must take at most 512 bytes"
 	case "oneof":

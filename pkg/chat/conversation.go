@@ -4,8 +4,11 @@ import "time"
 
 // Conversation is one thread of messages, owned by one user.
 type Conversation struct {
-	ID         string `json:"id"`
-	UserID     string `json:"-"`
+	ID     string `json:"id"`
+	UserID string `json:"-"`
+	// ClientID is what the client that began the conversation calls it, if it has
+	// an id of its own for it; unique for the user.
+	ClientID   string `json:"clientId,omitempty"`
 	Title      string `json:"title"` // empty until a person or the server names it
 	ModelID    string `json:"modelId"`
 	IsPinned   bool   `json:"isPinned"`

@@ -31,6 +31,10 @@ type Conversations struct {
 // that cannot answer is problem.UnknownModel or problem.InactiveModel. A user
 // without an account is problem.NotFound.
 func (c *Conversations) Create(ctx context.Context, userID, title, modelID string) (Conversation, error) {
+	return c.create(ctx, userID, "", title, modelID)
+}
+
+func (c *Conversations) create(ctx context.Context, userID, clientID, title, modelID string) (Conversation, error) {
 	model, _, err := c.Models.Resolve(ctx, modelID)
 	if err != nil {
 		return Conversation{}, err
@@ -39,6 +43,7 @@ func (c *Conversations) Create(ctx context.Context, userID, title, modelID strin
 	made := Conversation{
 		ID:        id.New(),
 		UserID:    userID,
+		ClientID:  clientID,
 		Title:     title,
 		ModelID:   model.ID,
 		CreatedAt: at,

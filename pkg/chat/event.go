@@ -88,6 +88,9 @@ func (f *Feed) AppendPayload(dst []byte, seq int, event Event) []byte {
 	return append(dst, `,"isComplete":false}`...)
 }
 
+// AppendText appends the text of a chunk as a JSON string.
+func (e *Event) AppendText(dst []byte) []byte { return appendQuoted(dst, e.Text) }
+
 // appendQuoted appends valid UTF-8 as a JSON string (RFC 8259, section 7).
 func appendQuoted(dst []byte, text string) []byte {
 	const hex = "0123456789abcdef"

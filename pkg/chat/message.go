@@ -63,6 +63,9 @@ type Message struct {
 	Metadata Metadata `json:"metadata,omitempty"`
 	// QuestionID is the message that an answer answers.
 	QuestionID string `json:"questionId,omitempty"`
+	// ClientID is what the client that sent a question calls it, if it has an id of
+	// its own for it. Of several questions of that id, one at most stands.
+	ClientID string `json:"clientId,omitempty"`
 	// Replaces is the message whose place this one takes: a question takes that of
 	// an earlier one, and of all that followed it, as it is sent; an answer that
 	// is made again takes that of the earlier one once it stands.

@@ -25,6 +25,8 @@ type Prompt struct {
 	Fallbacks   []string
 	Temperature *float64
 	MaxTokens   *int
+	// ClientID is what the sender calls the question; empty for nothing.
+	ClientID string
 	// Replaces is the question whose place this one takes: it and all that
 	// follows it is superseded. Empty for none.
 	Replaces string
@@ -74,6 +76,7 @@ func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 		Role:           RoleUser,
 		Content:        prompt.Content,
 		Status:         StatusComplete,
+		ClientID:       prompt.ClientID,
 		Replaces:       prompt.Replaces,
 		CreatedAt:      at,
 		UpdatedAt:      at,

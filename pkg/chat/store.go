@@ -10,9 +10,13 @@ import (
 // A database that is away is problem.Unavailable.
 type ConversationStore interface {
 	// CreateConversation stores a new one. An owner without an account is
-	// problem.NotFound.
+	// problem.NotFound, a ClientID that names another of the owner's
+	// problem.AlreadyExists.
 	CreateConversation(ctx context.Context, conversation Conversation) error
 	Conversation(ctx context.Context, userID, id string) (Conversation, error)
+	// ConversationOf returns the conversation with this id, or else the one with
+	// this ClientID.
+	ConversationOf(ctx context.Context, userID, name string) (Conversation, error)
 	// Conversations returns a page and the number of all that match.
 	Conversations(ctx context.Context, userID string, query ConversationQuery) ([]Conversation, int64, error)
 	// UpdateConversation applies the patch, moves UpdatedAt to now and returns
@@ -35,6 +39,10 @@ type MessageStore interface {
 	Message(ctx context.Context, userID, id string) (Message, error)
 	// Messages returns the messages of a conversation that the query asks for.
 	Messages(ctx context.Context, userID, conversationID string, query MessageQuery) ([]Message, error)
+	// Asked returns the question that a name stands for: its ClientID, its id, or
+	// the id of an answer to it. If that question does not stand, it is
+	// problem.Conflict with detail "supersededBy".
+	Asked(ctx context.Context, userID, conversationID, name string) (Asked, error)
 }
 
 // ModelStore keeps the catalogue.

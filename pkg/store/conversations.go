@@ -26,7 +26,7 @@ func (conversationRow) TableName() string { return "conversations" }
 func lower(text string) string { return strings.ToLower(text) }
 
 // CreateConversation stores a new conversation. An owner without an account is
-// problem.NotFound.
+// problem.NotFound, a ClientID that is in use problem.AlreadyExists.
 func (s *Store) CreateConversation(ctx context.Context, conversation chat.Conversation) error {
 	conversation.CreatedAt = stamp(conversation.CreatedAt)
 	conversation.UpdatedAt = stamp(conversation.UpdatedAt)
@@ -37,8 +37,11 @@ func (s *Store) CreateConversation(ctx context.Context, conversation chat.Conver
 		}
 		return record(tx, conversation.UserID, conversation.Created())
 	})
-	if errors.Is(err, gorm.ErrForeignKeyViolated) {
+	switch {
+	case errors.Is(err, gorm.ErrForeignKeyViolated):
 		return problem.NotFound.Because(err, "There is no such account.")
+	case errors.Is(err, gorm.ErrDuplicatedKey):
+		return problem.AlreadyExists.Because(err, "There is a conversation with this id already.")
 	}
 	return failure(ctx, err, "conversation")
 }
@@ -53,6 +56,17 @@ func conversation(tx *gorm.DB, userID, id string) (chat.Conversation, error) {
 	var found chat.Conversation
 	err := tx.Where("id = ? AND user_id = ?", id, userID).Take(&found).Error
 	return found, err
+}
+
+// ConversationOf returns the conversation of the user with this id, or else the
+// one that a client calls so.
+func (s *Store) ConversationOf(ctx context.Context, userID, name string) (chat.Conversation, error) {
+	tx := s.read.WithContext(ctx)
+	found, err := conversation(tx, userID, name)
+	if errors.Is(err, gorm.ErrRecordNotFound) {
+		err = tx.Where("user_id = ? AND client_id = ? AND client_id <> ''", userID, name).Take(&found).Error
+	}
+	return found, failure(ctx, err, "conversation")
 }
 
 // Conversations returns a page of the user's conversations and the number of

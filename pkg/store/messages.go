@@ -32,6 +32,7 @@ type messageRow struct {
 	Error            *chat.Failure
 	Metadata         chat.Metadata `gorm:"type:json"`
 	QuestionID       string
+	ClientID         string
 	Replaces         string
 	SupersededBy     string
 	Attempt          int

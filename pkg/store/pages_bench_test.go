@@ -34,7 +34,7 @@ func messageCount(b *testing.B) int {
 // Columns in the order of the fields of chat.Message.
 const messageColumns = `id, conversation_id, seq, role, content, reasoning, status, model_id, finish_reason,
 	prompt_tokens, completion_tokens, reasoning_tokens, tokens_used, cost::text, estimated, generation_id, error, metadata,
-	question_id, replaces, superseded_by, attempt, last_event_seq, marks, reasoning_details, owner, stop_requested, idempotency_key, request_hash,
+	question_id, client_id, replaces, superseded_by, attempt, last_event_seq, marks, reasoning_details, owner, stop_requested, idempotency_key, request_hash,
 	created_at, updated_at`
 
 const seekSQL = `SELECT ` + messageColumns + ` FROM messages

@@ -201,6 +201,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 		BodyLimit:    1 << 20,
 		Heartbeat:    15 * time.Second,
 		WriteTimeout: 30 * time.Second,
+		Linger:       5 * time.Minute,
 		Grace:        10 * time.Second,
 	}
 	s.Settlements = &chat.Settlements{

@@ -18,6 +18,8 @@ func (x *exchange) follow(schema *openapi3.Schema) io.ReadCloser {
 	events := eventRules{complain: complain, branches: schema.OneOf}
 	var rules streamRules
 	switch {
+	case x.response.Header.Get("X-Vercel-Ai-Ui-Message-Stream") != "":
+		rules = &uiRules{completionRules: completionRules{complain: complain, schema: schema}}
 	case len(schema.OneOf) == 0:
 		rules = &completionRules{complain: complain, schema: schema}
 	case branch(schema.OneOf, "feed_reset") != nil:
