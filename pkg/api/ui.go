@@ -24,16 +24,19 @@ func (s *Server) sendUIMessage(c echo.Context, caller auth.Caller) error {
 
 // takeUITurn has a frame of its own, as send has.
 func (s *Server) takeUITurn(c echo.Context, caller auth.Caller) (*chat.Feed, error) {
-	ask, err := s.bindUITurn(c)
+	turn, err := bindLoosely[uiTurn](s, c, uiBodies*s.BodyLimit)
 	if err != nil {
 		return nil, err
 	}
-	ask.UserID = caller.UserID
+	ask, err := turn.ask(caller.UserID)
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := briefly(c.Request().Context())
 	defer cancel()
 	sent, err := s.Conversations.Ask(ctx, ask)
 	if err != nil {
-		return nil, err
+		return nil, turn.locate(err)
 	}
 	if sent.Replayed {
 		c.Response().Header().Set(headerReplayed, "true")

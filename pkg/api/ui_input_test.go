@@ -34,7 +34,7 @@ func TestUITurnThatIsRefused(t *testing.T) {
 		{"message without parts", message("m1", "user"), problem.Invalid, "/messages/0/parts"},
 		{"blank text", message("m1", "user", map[string]any{"type": "text", "text": " \n"}), problem.Invalid, "/messages/0/parts"},
 		{"U+0000", message("m1", "user", map[string]any{"type": "text", "text": "a\x00"}), problem.Invalid, "/messages/0/parts"},
-		{"long text", message("m1", "user", map[string]any{"type": "text", "text": strings.Repeat("a", 50_001)}), problem.Invalid, "/messages/0/parts"},
+		{"long text", message("m1", "user", map[string]any{"type": "text", "text": strings.Repeat("a", 50_001)}), problem.TooLarge, "/messages/0/parts"},
 		{
 			"file", message("m1", "user", text, map[string]any{"type": "file", "mediaType": "image/png", "url": "data:,"}),
 			problem.Invalid, "/messages/0/parts/1",

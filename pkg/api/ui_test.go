@@ -91,15 +91,18 @@ func TestUIMessageThatEndsEarly(t *testing.T) {
 	}{
 		{
 			"before the first token", "start start-step finish-step message-metadata error", "",
-			[]llmtest.Step{llmtest.ErrorStatus(401, "bad key", "")}, problem.UpstreamAuth,
+			[]llmtest.Step{llmtest.ErrorStatus(401, "bad key", "")},
+			problem.UpstreamAuth,
 		},
 		{
 			"after it", "start start-step text-start text-delta text-end finish-step message-metadata error", "Half",
-			[]llmtest.Step{llmtest.Text("Ha", "lf"), llmtest.ErrorChunk("502", "down")}, problem.Upstream,
+			[]llmtest.Step{llmtest.Text("Ha", "lf"), llmtest.ErrorChunk("502", "down")},
+			problem.Upstream,
 		},
 		{
 			"in its reasoning", "start start-step reasoning-start reasoning-delta reasoning-end finish-step message-metadata error", "",
-			[]llmtest.Step{llmtest.Reasoning("Hm"), llmtest.Cut()}, problem.Upstream,
+			[]llmtest.Step{llmtest.Reasoning("Hm"), llmtest.Cut()},
+			problem.Upstream,
 		},
 	}
 	apitest.Each(t, func(t *testing.T, s *apitest.Service) {

@@ -2,10 +2,9 @@ package api
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
-
-	"github.com/labstack/echo/v4"
 
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/problem"
@@ -28,30 +27,27 @@ type uiTurn struct {
 	Fallbacks   []string          `json:"fallbackModels" validate:"max=5,dive,notblank,max=200"`
 }
 
-// bindUITurn reads a turn. Whose it is, the caller adds.
-func (s *Server) bindUITurn(c echo.Context) (chat.Ask, error) {
-	turn, err := bindLoosely[uiTurn](s, c, uiBodies*s.BodyLimit)
-	if err != nil {
-		return chat.Ask{}, err
-	}
+// ask is what the turn of a user asks for.
+func (t *uiTurn) ask(userID string) (chat.Ask, error) {
 	ask := chat.Ask{
-		Chat:        turn.ID,
-		Again:       turn.Trigger == "regenerate-message",
-		Target:      turn.MessageID,
-		ModelID:     turn.ModelID,
-		Fallbacks:   turn.Fallbacks,
-		Temperature: turn.Temperature,
-		MaxTokens:   turn.MaxTokens,
+		UserID:      userID,
+		Chat:        t.ID,
+		Again:       t.Trigger == "regenerate-message",
+		Target:      t.MessageID,
+		ModelID:     t.ModelID,
+		Fallbacks:   t.Fallbacks,
+		Temperature: t.Temperature,
+		MaxTokens:   t.MaxTokens,
 	}
-	newest, wrong := turn.newest()
+	newest, wrong := t.newest()
 	if newest.Role == string(chat.RoleUser) {
 		ask.QuestionID = newest.ID
-		ask.Content, wrong = newest.question(turn.pointer())
+		ask.Content, wrong = newest.question(t.pointer())
 	}
 	switch {
 	case len(wrong) > 0:
 	case ask.QuestionID == "" && !ask.Again:
-		wrong = complain(turn.pointer(), "must end with a message of the user")
+		wrong = complain(t.pointer(), "must end with a message of the user")
 	case ask.QuestionID == "" && ask.Target == "":
 		wrong = complain("/messageId", "must name the answer to make again, unless messages ends with its question")
 	}
@@ -60,6 +56,17 @@ func (s *Server) bindUITurn(c echo.Context) (chat.Ask, error) {
 
 func complain(pointer, detail string) []problem.Field {
 	return []problem.Field{{Pointer: pointer, Detail: detail}}
+}
+
+// locate tells where a question stands that is too long.
+func (t *uiTurn) locate(err error) error {
+	found, ok := errors.AsType[*problem.Error](err)
+	if !ok || found.Kind != problem.TooLarge {
+		return err
+	}
+	told := *found
+	told.Fields = complain(t.pointer()+"/parts", found.Detail)
+	return &told
 }
 
 // pointer leads to the newest message.

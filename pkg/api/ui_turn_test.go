@@ -1,7 +1,6 @@
 package api_test
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 	"sync"
@@ -13,20 +12,6 @@ import (
 	"dreamchat/pkg/llm/llmtest"
 	"dreamchat/pkg/problem"
 )
-
-// turnsOf is what the provider was shown, turn by turn.
-func turnsOf(t *testing.T, exchange *llmtest.Exchange) string {
-	t.Helper()
-	var body struct{ Messages []struct{ Role, Content string } }
-	if err := json.Unmarshal(exchange.Body, &body); err != nil {
-		t.Fatal(err)
-	}
-	var turns []string
-	for _, turn := range body.Messages {
-		turns = append(turns, turn.Role+": "+turn.Content)
-	}
-	return strings.Join(turns, " | ")
-}
 
 // chatOf is the conversation that is known by this name of the client's.
 func chatOf(user *apitest.User, name string) chat.Conversation {
@@ -56,7 +41,7 @@ func TestUITurnsGoOnInOneConversation(t *testing.T) {
 			t.Errorf("the conversation holds %s", got)
 		}
 		exchanges := s.Router.Exchanges()
-		if got := turnsOf(t, exchanges[2]); got+" | assistant: Three." != all {
+		if got := turnsOf(t, exchanges[2].Body); strings.ReplaceAll(got, "; ", " | ")+"assistant: Three." != all {
 			t.Errorf("the provider is asked %s", got)
 		}
 		if body := string(exchanges[1].Body); !strings.Contains(body, `"temperature":0.1`) || !strings.Contains(body, `"max_tokens":99`) {
@@ -73,13 +58,14 @@ func TestUITurnOfSeveralPartsIsOneQuestion(t *testing.T) {
 	turn["messages"] = []any{
 		map[string]any{"id": "a1", "role": "assistant", "parts": []any{map[string]any{"type": "text", "text": "What is it?"}}},
 		map[string]any{"id": "m1", "role": "user", "metadata": map[string]any{"a": 1}, "parts": []any{
-			map[string]any{"type": "text", "text": "One,"}, map[string]any{"type": "data-weather", "data": 5},
+			map[string]any{"type": "text", "text": "One,"},
+			map[string]any{"type": "data-weather", "data": 5},
 			map[string]any{"type": "text", "text": "two."},
 		}},
 	}
 	turn["modelId"], turn["messageId"], turn["session"] = nil, nil, "of a later version"
 	user.UIChat(t.Context(), turn).Until("finish")
-	if got := turnsOf(t, s.Router.Exchanges()[0]); got != "user: One,\n\ntwo." {
+	if got := turnsOf(t, s.Router.Exchanges()[0].Body); got != "user: One,\n\ntwo.; " {
 		t.Errorf("the provider is asked %s", got)
 	}
 }
@@ -92,18 +78,19 @@ func TestUITurnSentAgainCostsNothing(t *testing.T) {
 		user := s.User()
 		turn := apitest.UITurn("chat-1", "m1", "Hi")
 		const senders = 8
-		streams := make([]*apitest.UIStream, senders)
+		streams := make([]*apitest.UIStream, senders+1)
 		var all sync.WaitGroup
-		for i := range streams {
+		for i := range senders {
 			all.Go(func() { streams[i] = user.UIChat(t.Context(), turn) })
 		}
 		all.Wait()
-		for _, stream := range streams {
+		for _, stream := range streams[:senders] {
 			stream.Until("text-delta")
 		}
 		close(release)
 		replayed := 0
-		for _, stream := range append(streams, user.UIChat(t.Context(), turn)) {
+		streams[senders] = user.UIChat(t.Context(), turn)
+		for _, stream := range streams {
 			stream.Until("finish")
 			if stream.Text != "Half, whole." || stream.MessageID != streams[0].MessageID {
 				t.Errorf("%s has %q, not %s", stream.MessageID, stream.Text, streams[0].MessageID)

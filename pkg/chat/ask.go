@@ -49,11 +49,15 @@ func (a *Asked) again() Sent {
 // turn came before, which costs nothing. The first question makes the
 // conversation, with the model that it names.
 //
-// The same QuestionID with another Content is problem.KeyReused, unless it is
-// the Target too; a Target that does not exist is problem.NotFound, one that
-// was replaced meanwhile problem.Conflict. The other kinds of errors are those of
-// Generations.Send and Generations.Regenerate.
+// A Content over MaxContent is problem.TooLarge. The same QuestionID with another
+// Content is problem.KeyReused, unless it is the Target too; a Target that does
+// not exist is problem.NotFound, one that was replaced meanwhile problem.Conflict.
+// The other kinds of errors are those of Generations.Send and
+// Generations.Regenerate.
 func (c *Conversations) Ask(ctx context.Context, ask Ask) (Sent, error) {
+	if err := checkContent(ask.Content); err != nil {
+		return Sent{}, err
+	}
 	conversation, err := c.opened(ctx, &ask)
 	switch {
 	case err != nil:
