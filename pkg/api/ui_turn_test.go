@@ -240,3 +240,16 @@ func TestUITurnWhileAnAnswerIsMade(t *testing.T) {
 		}
 	}
 }
+
+func TestUITurnOverTheBudget(t *testing.T) {
+	budgeted(t, "0.00001", "", func(t *testing.T, s *apitest.Service) {
+		user := s.User()
+		turn := apitest.UITurn("chat-1", "m1", "Hi")
+		user.Post("/api/v1/ai/chat", apitest.With(turn, "maxTokens", 100)).Problem(problem.BudgetExceeded)
+		// Refused is not asked: the same turn can be sent again, with less.
+		stream := user.UIChat(t.Context(), apitest.With(turn, "maxTokens", 5))
+		if stream.Until("finish"); stream.Header.Get("Idempotency-Replayed") != "" {
+			t.Error("the answer is not a new one")
+		}
+	})
+}
