@@ -128,17 +128,37 @@ func TestDecodeRefusesWhatIsBroken(t *testing.T) {
 	}
 }
 
-func FuzzDecode(f *testing.F) {
+// FuzzDecoder reads any bytes as a chunk: it ends, its texts are valid UTF-8, and what
+// is JSON it reads as encoding/json does.
+func FuzzDecoder(f *testing.F) {
 	for _, data := range chunks {
 		f.Add([]byte(data))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		got, err := decoded(data)
+		for _, text := range []string{got.ID, got.Model, got.Text, got.Reasoning, got.ReasoningContent, got.Finish} {
+			if !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+				t.Errorf("%q gives the text %q", data, text)
+			}
+		}
+		gathered := gather(got.Details)
+		if gathered != "" && !json.Valid([]byte(gathered)) {
+			t.Errorf("%q gives the details %q", data, gathered)
+		}
 		if !json.Valid(data) || !utf8.Valid(data) || members(data) == nil {
-			return // only that it ends, and does not panic
+			return
 		}
 		if want := reference(data); err != nil || got != want {
 			t.Errorf("%q\ngot  %+v, %v\nwant %+v", data, got, err, want)
 		}
 	})
+}
+
+// gather is reasoning details that come in one piece.
+func gather(list string) string {
+	var d details
+	if list != "" {
+		d.add([]byte(list))
+	}
+	return d.whole()
 }

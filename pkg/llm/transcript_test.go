@@ -200,17 +200,6 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-func TestTranscriptsOverHTTP(t *testing.T) {
-	t.Parallel()
-	for _, tt := range transcripts[:5] {
-		for _, n := range []int{1, 7, 100} {
-			router := llmtest.New(t)
-			router.Script(llmtest.Header("X-Generation-Id", ""), llmtest.SplitBytes(n), llmtest.Raw(tt.stream))
-			tt.check(t, listen(clientOf(t, router).Complete(t.Context(), ask("m", "Hi"))))
-		}
-	}
-}
-
 func TestCutConnection(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
