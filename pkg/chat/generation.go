@@ -90,7 +90,7 @@ func (g *generation) take(delta Delta) (full bool) {
 		g.use(*delta.Usage)
 	}
 	if delta.ReasoningDetails != "" {
-		g.answer.ReasoningDetails = &delta.ReasoningDetails
+		g.answer.ReasoningDetails = new(delta.ReasoningDetails)
 	}
 	if delta.CallsTool {
 		g.begun()
