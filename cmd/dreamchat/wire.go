@@ -113,6 +113,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 	server := &api.Server{
 		Accounts:  &auth.Accounts{Store: db, Passwords: auth.NewPasswords(runtime.NumCPU()), Tokens: tokens},
 		Tokens:    tokens,
+		APIKeys:   auth.NewAPIKeys(db, log),
 		Models:    models,
 		Catalogue: set.catalogue(db, models, log),
 		Conversations: &chat.Conversations{

@@ -12,7 +12,7 @@ import (
 
 // admin asks for a token of an administrator.
 func (s *Server) admin(next handler) echo.HandlerFunc {
-	return s.authed(func(c echo.Context, caller auth.Caller) error {
+	return s.session(func(c echo.Context, caller auth.Caller) error {
 		if caller.Role != auth.RoleAdmin {
 			return problem.Forbidden.New("Only administrators may do this.")
 		}

@@ -16,9 +16,6 @@ func (s *Server) followChanges(c echo.Context, caller auth.Caller) error {
 	ctx, cancel := briefly(c.Request().Context())
 	defer cancel()
 	reader, err := s.Changes.Follow(ctx, caller.UserID, cursor(c))
-	if errors.Is(err, problem.Unavailable) {
-		return s.comeAgain(c)
-	}
 	if err != nil {
 		return err
 	}

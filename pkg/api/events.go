@@ -11,7 +11,6 @@ import (
 
 	"dreamchat/pkg/auth"
 	"dreamchat/pkg/chat"
-	"dreamchat/pkg/problem"
 )
 
 // followMessage answers with the stream of an answer, from where the reader
@@ -23,9 +22,6 @@ func (s *Server) followMessage(c echo.Context, caller auth.Caller) error {
 		return err
 	}
 	feed, err := s.follow(c, caller, messageID, cursor(c))
-	if errors.Is(err, problem.Unavailable) {
-		return s.comeAgain(c)
-	}
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -14,41 +15,76 @@ const callerKey = "caller"
 // handler answers a request whose caller is known.
 type handler func(c echo.Context, caller auth.Caller) error
 
-// authed asks for an access token.
-func (s *Server) authed(next handler) echo.HandlerFunc {
+// authed asks for an access token, or for an API key with this scope.
+func (s *Server) authed(scope auth.Scope, next handler) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		caller, err := s.bearer(c)
 		if err != nil {
 			return err
 		}
 		c.Set(callerKey, caller)
+		if !caller.May(scope) {
+			return lacks(scope)
+		}
 		return next(c, caller)
 	}
 }
 
-// ticketed takes a stream ticket in place of an access token, for EventSource,
-// which cannot set a header.
-func (s *Server) ticketed(next handler) echo.HandlerFunc {
+// noScope is the scope that no API key has.
+const noScope auth.Scope = ""
+
+// session asks for an access token and refuses every API key.
+func (s *Server) session(next handler) echo.HandlerFunc {
+	return s.authed(noScope, next)
+}
+
+func lacks(scope auth.Scope) error {
+	if scope == noScope {
+		return problem.Forbidden.New("No API key may do this. Use an access token.")
+	}
+	return problem.Forbidden.New("The API key needs the scope "+string(scope)+" for this.").With("scope", scope)
+}
+
+// ticketed is authed for event streams. It takes a stream ticket too, for
+// EventSource, which cannot set a header; and a database that is away is told in
+// a stream, since EventSource gives up for good on a status.
+func (s *Server) ticketed(scope auth.Scope, next handler) echo.HandlerFunc {
+	withHeader := s.authed(scope, next)
 	return func(c echo.Context) error {
-		ticket := c.QueryParam("ticket")
-		if ticket == "" {
-			return s.authed(next)(c)
+		err := s.withTicket(c, withHeader, next)
+		if errors.Is(err, problem.Unavailable) {
+			return s.comeAgain(c)
 		}
-		caller, err := s.Tokens.VerifyTicket(ticket)
-		if err != nil {
-			return err
-		}
-		c.Set(callerKey, caller)
-		return next(c, caller)
+		return err
 	}
 }
 
+func (s *Server) withTicket(c echo.Context, otherwise echo.HandlerFunc, next handler) error {
+	ticket := c.QueryParam("ticket")
+	if ticket == "" {
+		return otherwise(c)
+	}
+	caller, err := s.Tokens.VerifyTicket(ticket)
+	if err != nil {
+		return err
+	}
+	c.Set(callerKey, caller)
+	return next(c, caller)
+}
+
+// bearer knows the caller, and not yet what an API key may do.
 func (s *Server) bearer(c echo.Context) (auth.Caller, error) {
 	scheme, token, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
-		return auth.Caller{}, problem.Unauthenticated.New("Send an access token: Authorization: Bearer <token>.")
+		return auth.Caller{}, problem.Unauthenticated.New("Send an access token or an API key: Authorization: Bearer <token>.")
 	}
-	return s.Tokens.Verify(strings.TrimSpace(token))
+	token = strings.TrimSpace(token)
+	if !auth.IsAPIKey(token) {
+		return s.Tokens.Verify(token)
+	}
+	ctx, cancel := briefly(c.Request().Context())
+	defer cancel()
+	return s.APIKeys.Verify(ctx, token)
 }
 
 // callerOf is who sent the request; nobody before it is known.

@@ -76,15 +76,29 @@ func TestLogsKeepSecretsOfPeople(t *testing.T) {
 	user.Get("/api/v1/conversations?q=" + secret).Status(http.StatusOK)
 	user.Get("/" + secret).Status(http.StatusNotFound)
 	s.Nobody().Post("/api/v1/auth/refresh", token(user.Session.RefreshToken)).Status(http.StatusOK)
+	key := createKey(user, map[string]any{"name": "Editor"})
+	program := s.Nobody()
+	program.Token = key.Key
+	program.Get("/api/v1/models").Status(http.StatusOK)
+	program.Get("/api/v1/conversations?q=" + key.Key).Status(http.StatusOK)
+	program.Get("/" + key.Key).Status(http.StatusNotFound)
+	program.Token += "X"
+	program.Get("/api/v1/models").Status(http.StatusUnauthorized)
+	if numbers := program.Get("/metrics").Bytes; bytes.Contains(numbers, []byte(key.Prefix)) {
+		t.Error("the metrics hold an API key")
+	}
 	s.Stop()
 
 	kept.mu.Lock()
 	text := kept.text.String()
 	kept.mu.Unlock()
-	for _, hidden := range slices.Concat(sessions, []string{secret, ticket, "a long password", "secret-key", user.Session.User.Email}) {
+	for _, hidden := range slices.Concat(sessions, []string{secret, ticket, "a long password", "secret-key", user.Session.User.Email, key.Prefix}) {
 		if at := strings.Index(text, hidden); at >= 0 {
 			t.Errorf("%q is in the log: …%s…", hidden, text[max(0, at-200):min(len(text), at+100)])
 		}
+	}
+	if !strings.Contains(text, `"apiKey":"`+key.ID+`"`) {
+		t.Error("the log does not name the key that was used")
 	}
 	if !strings.Contains(text, "the journal is written") || !strings.Contains(text, "generation ended early") {
 		t.Error("the log is not the service's")

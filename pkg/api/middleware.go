@@ -120,14 +120,19 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 // logRequest has a frame of its own: the one above it is held as long as a
 // stream lasts.
 func (s *Server) logRequest(c echo.Context, took time.Duration) {
-	s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request",
+	caller := callerOf(c)
+	line := []slog.Attr{
 		slog.String("method", c.Request().Method),
 		slog.String("route", c.Path()),
 		slog.Int("status", c.Response().Status),
 		slog.Duration("duration", took),
 		slog.Int64("bytes", c.Response().Size),
-		slog.String("user", callerOf(c).UserID),
-	)
+		slog.String("user", caller.UserID),
+	}
+	if caller.Key != nil {
+		line = append(line, slog.String("apiKey", caller.Key.ID)) // its id, which is no secret
+	}
+	s.Log.LogAttrs(c.Request().Context(), slog.LevelInfo, "request", line...)
 }
 
 func (s *Server) logPanic(c echo.Context, err error, stack []byte) error {

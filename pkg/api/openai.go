@@ -12,6 +12,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"dreamchat/pkg/auth"
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/id"
 	"dreamchat/pkg/problem"
@@ -74,12 +75,7 @@ func (t *completionContent) UnmarshalJSON(raw []byte) error {
 }
 
 // createChatCompletion speaks OpenAI's wire. Nothing is kept.
-func (s *Server) createChatCompletion(c echo.Context) error {
-	caller, err := s.bearer(c)
-	if err != nil {
-		return err
-	}
-	c.Set(callerKey, caller)
+func (s *Server) createChatCompletion(c echo.Context, _ auth.Caller) error {
 	request, err := s.completionRequest(c)
 	if err != nil {
 		return err

@@ -17,6 +17,7 @@ func TestThingsOfAnotherDoNotExist(t *testing.T) {
 		owner, stranger := s.User(), s.User()
 		conversation := create(owner, "private")
 		asked := owner.Ask(conversation.ID, "Hello")
+		key := createKey(owner, map[string]any{"name": "private"})
 		before := owner.Get("/api/v1/conversations/" + conversation.ID + "/messages").Bytes
 		routesWithID := 0
 		for _, route := range routes() {
@@ -38,12 +39,18 @@ func TestThingsOfAnotherDoNotExist(t *testing.T) {
 				call := func(name string) *apitest.Reply {
 					path := strings.Replace(route.Path, ":id", name, 1)
 					reply := stranger.Do(route.Method, path, body, "X-Request-Id: same")
+					if strings.HasPrefix(route.Path, "/api/v1/ai/") {
+						return reply.Status(http.StatusNoContent) // nothing to follow
+					}
 					reply.Problem(problem.NotFound)
 					return reply
 				}
 				known := []string{conversation.ID}
 				if strings.HasPrefix(route.Path, "/api/v1/messages") {
 					known = []string{asked.UserMessage.ID, asked.Message.ID}
+				}
+				if strings.HasPrefix(route.Path, "/api/v1/auth/api-keys") {
+					known = []string{key.ID}
 				}
 				unknown := call(id.New())
 				for _, name := range known {
@@ -56,11 +63,14 @@ func TestThingsOfAnotherDoNotExist(t *testing.T) {
 				}
 			})
 		}
-		if routesWithID != 10 {
+		if routesWithID != 13 {
 			t.Errorf("%d routes take an id", routesWithID)
 		}
 		if after := owner.Get("/api/v1/conversations/" + conversation.ID + "/messages").Bytes; !bytes.Equal(after, before) {
 			t.Errorf("the owner's messages went from %s to %s", before, after)
+		}
+		if got := keysOf(owner); len(got) != 1 || got[0].ID != key.ID {
+			t.Errorf("the owner's keys are %+v", got)
 		}
 		if got := titles(list(owner, "")); got != "private" {
 			t.Errorf("the owner's list is %q", got)

@@ -3,10 +3,13 @@ package api
 import (
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"dreamchat/pkg/auth"
 )
 
 // routes is the whole route table. What openapi.yaml does not describe, or
-// describes and is not here, fails the tests.
+// describes and is not here, fails the tests. So does a scope that it does not
+// describe; without one, a route is for sessions only, or for everybody.
 func (s *Server) routes(e *echo.Echo) {
 	e.GET("/healthz", s.health)
 	e.GET("/readyz", s.ready)
@@ -21,32 +24,35 @@ func (s *Server) routes(e *echo.Echo) {
 	v1.POST("/auth/login", s.brief(s.login))
 	v1.POST("/auth/refresh", s.brief(s.refresh))
 	v1.POST("/auth/logout", s.brief(s.logout))
-	v1.GET("/auth/me", s.brief(s.authed(s.me)))
-	v1.POST("/auth/stream-tickets", s.brief(s.authed(s.createStreamTicket)))
+	v1.GET("/auth/me", s.brief(s.session(s.me)))
+	v1.POST("/auth/stream-tickets", s.brief(s.session(s.createStreamTicket)))
+	v1.POST("/auth/api-keys", s.brief(s.session(s.createAPIKey)))
+	v1.GET("/auth/api-keys", s.brief(s.session(s.listAPIKeys)))
+	v1.DELETE("/auth/api-keys/:id", s.brief(s.session(s.deleteAPIKey)))
 
-	v1.GET("/models", s.brief(s.authed(s.listModels)))
-	v1.GET("/models/:provider/:name", s.brief(s.authed(s.showModel)))
+	v1.GET("/models", s.brief(s.authed(auth.ScopeRead, s.listModels)))
+	v1.GET("/models/:provider/:name", s.brief(s.authed(auth.ScopeRead, s.showModel)))
 	v1.PATCH("/models/:provider/:name", s.brief(s.admin(s.updateModel)))
 	v1.POST("/models/sync", s.admin(s.syncModels))
 
-	v1.POST("/conversations", s.brief(s.authed(s.createConversation)))
-	v1.GET("/conversations", s.brief(s.authed(s.listConversations)))
-	v1.GET("/conversations/:id", s.brief(s.authed(s.showConversation)))
-	v1.PATCH("/conversations/:id", s.brief(s.authed(s.updateConversation)))
-	v1.DELETE("/conversations/:id", s.brief(s.authed(s.deleteConversation)))
-	v1.POST("/conversations/:id/fork", s.brief(s.authed(s.forkConversation)))
+	v1.POST("/conversations", s.brief(s.authed(auth.ScopeChat, s.createConversation)))
+	v1.GET("/conversations", s.brief(s.authed(auth.ScopeRead, s.listConversations)))
+	v1.GET("/conversations/:id", s.brief(s.authed(auth.ScopeRead, s.showConversation)))
+	v1.PATCH("/conversations/:id", s.brief(s.authed(auth.ScopeChat, s.updateConversation)))
+	v1.DELETE("/conversations/:id", s.brief(s.authed(auth.ScopeChat, s.deleteConversation)))
+	v1.POST("/conversations/:id/fork", s.brief(s.authed(auth.ScopeChat, s.forkConversation)))
 
-	v1.GET("/conversations/:id/messages", s.brief(s.authed(s.listMessages)))
-	v1.POST("/conversations/:id/messages", s.authed(s.sendMessage))
-	v1.POST("/conversations/:id/estimate", s.brief(s.authed(s.estimate)))
-	v1.GET("/messages/:id", s.brief(s.authed(s.showMessage)))
-	v1.GET("/messages/:id/events", s.ticketed(s.followMessage))
-	v1.POST("/messages/:id/stop", s.brief(s.authed(s.stopMessage)))
-	v1.POST("/messages/:id/regenerate", s.authed(s.regenerateMessage))
+	v1.GET("/conversations/:id/messages", s.brief(s.authed(auth.ScopeRead, s.listMessages)))
+	v1.POST("/conversations/:id/messages", s.authed(auth.ScopeChat, s.sendMessage))
+	v1.POST("/conversations/:id/estimate", s.brief(s.authed(auth.ScopeChat, s.estimate)))
+	v1.GET("/messages/:id", s.brief(s.authed(auth.ScopeRead, s.showMessage)))
+	v1.GET("/messages/:id/events", s.ticketed(auth.ScopeRead, s.followMessage))
+	v1.POST("/messages/:id/stop", s.brief(s.authed(auth.ScopeChat, s.stopMessage)))
+	v1.POST("/messages/:id/regenerate", s.authed(auth.ScopeChat, s.regenerateMessage))
 
-	v1.GET("/events", s.ticketed(s.followChanges))
-	v1.GET("/usage", s.brief(s.authed(s.showUsage)))
-	v1.POST("/chat/completions", s.createChatCompletion)
-	v1.POST("/ai/chat", s.authed(s.sendUIMessage))
-	v1.GET("/ai/chat/:id/stream", s.authed(s.followUIMessage))
+	v1.GET("/events", s.ticketed(auth.ScopeRead, s.followChanges))
+	v1.GET("/usage", s.brief(s.authed(auth.ScopeRead, s.showUsage)))
+	v1.POST("/chat/completions", s.authed(auth.ScopeChat, s.createChatCompletion))
+	v1.POST("/ai/chat", s.authed(auth.ScopeChat, s.sendUIMessage))
+	v1.GET("/ai/chat/:id/stream", s.authed(auth.ScopeRead, s.followUIMessage))
 }

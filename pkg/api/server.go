@@ -29,6 +29,7 @@ const (
 type Server struct {
 	Accounts      *auth.Accounts
 	Tokens        *auth.Tokens
+	APIKeys       *auth.APIKeys
 	Models        *chat.Models
 	Catalogue     *chat.Catalogue
 	Conversations *chat.Conversations

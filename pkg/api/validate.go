@@ -83,6 +83,9 @@ func sentence(rule validator.FieldError) string {
 		if text {
 			return "must have at least " + rule.Param() + " characters"
 		}
+		if rule.Kind() == reflect.Slice {
+			return "must not be empty"
+		}
 		return "must be at least " + rule.Param()
 	case "max":
 		if rule.Kind() == reflect.Slice {

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -40,12 +41,20 @@ type Tokens struct {
 	Issuer string
 }
 
-// Caller is who a token speaks for.
+// Caller is who a token or an API key speaks for.
 type Caller struct {
 	UserID string
 	Role   Role
-	// ExpiresAt is when the token stops being good.
+	// ExpiresAt is when the token or key stops being good.
 	ExpiresAt time.Time
+	// Key is the API key, nil with a token.
+	Key *APIKey
+}
+
+// May tells whether the caller may do what needs this scope: with a token
+// anything, with an API key what its scopes hold.
+func (c Caller) May(scope Scope) bool {
+	return c.Key == nil || slices.Contains(c.Key.Scopes, scope)
 }
 
 // Issue makes an access token for a user; it is good until expires.

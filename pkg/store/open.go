@@ -41,6 +41,7 @@ var (
 	_ chat.GenerationStore   = (*Store)(nil)
 	_ chat.ChangeStore       = (*Store)(nil)
 	_ auth.Store             = (*Store)(nil)
+	_ auth.APIKeyStore       = (*Store)(nil)
 )
 
 // Options are the settings of the connection pool. Zero fields take the

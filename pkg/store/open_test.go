@@ -139,6 +139,11 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 			_, err := s.RotateRefreshToken(ctx, "h", auth.RefreshToken{}, at(1))
 			return err
 		},
+		"CreateAPIKey": func(ctx context.Context) error { return s.CreateAPIKey(ctx, newAPIKey(c.UserID, "h", 1), 1) },
+		"APIKeys":      func(ctx context.Context) error { _, err := s.APIKeys(ctx, c.UserID); return err },
+		"DeleteAPIKey": func(ctx context.Context) error { return s.DeleteAPIKey(ctx, c.UserID, id.New()) },
+		"APIKeyByHash": func(ctx context.Context) error { _, err := s.APIKeyByHash(ctx, "h"); return err },
+		"TouchAPIKey":  func(ctx context.Context) error { return s.TouchAPIKey(ctx, id.New(), at(1), at(0)) },
 		"RevokeFamily": func(ctx context.Context) error { return s.RevokeFamily(ctx, "h", at(1)) },
 	}
 }

@@ -37,3 +37,23 @@ func (c *Contract) Routes(tb testing.TB, routes []*echo.Route) {
 		}
 	}
 }
+
+// Scope is the scope that an API key needs for an operation; ok is false if the
+// document lets no key call it.
+func (c *Contract) Scope(tb testing.TB, method, path string) (scope string, ok bool) {
+	tb.Helper()
+	item := c.doc.Paths.Value(regexp.MustCompile(`:(\w+)`).ReplaceAllString(path, "{$1}"))
+	if item == nil || item.GetOperation(method) == nil {
+		tb.Fatalf("contract: %s %s is not described", method, path)
+	}
+	security := item.GetOperation(method).Security
+	if security == nil {
+		security = &c.doc.Security
+	}
+	for _, requirement := range *security {
+		if scopes, named := requirement["apiKey"]; named && len(scopes) == 1 {
+			return scopes[0], true
+		}
+	}
+	return "", false
+}

@@ -177,6 +177,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 	s.Server = &api.Server{
 		Accounts: &auth.Accounts{Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens},
 		Tokens:   tokens,
+		APIKeys:  auth.NewAPIKeys(s.Store, log),
 		Models:   models,
 		Catalogue: &chat.Catalogue{
 			Store: s.Store, Cache: models.Cache, Log: log, Leases: s.Store, Owner: s.tb.Name(),
@@ -241,6 +242,7 @@ func (s *Service) run(generations *chat.Generations) {
 	}
 	group.Go(func() error { return s.Server.Changes.Run(running) })
 	group.Go(func() error { return s.Settlements.Run(running) })
+	group.Go(func() error { return s.Server.APIKeys.Run(relaying) })
 	go func() {
 		s.done <- group.Wait()
 		close(s.done)
