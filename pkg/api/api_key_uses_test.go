@@ -2,11 +2,16 @@ package api_test
 
 import (
 	"database/sql"
+	"fmt"
 	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"dreamchat/pkg/api/apitest"
+	"dreamchat/pkg/store/storetest"
 )
 
 func TestLastUseOfAnAPIKey(t *testing.T) {
@@ -53,4 +58,28 @@ func TestLastUseOfAnAPIKey(t *testing.T) {
 			t.Errorf("the last use before the end was not noted: %s", first)
 		}
 	})
+}
+
+// A use that cannot be noted costs the caller nothing, and later ones are noted.
+func TestLastUseThatCannotBeNoted(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "dreamchat.db")
+	store := storetest.Open(t, "sqlite:"+path)
+	if _, err := store.MigrateUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	db, kept := openSQL(t, "sqlite", path+"?_pragma=busy_timeout(5000)"), new(journal)
+	s := apitest.Start(t, apitest.Options{Store: store, Log: kept.handler()})
+	user := s.User()
+	program := withKey(s, user)
+	execute(t, db, "CREATE TRIGGER refuse BEFORE UPDATE ON api_keys BEGIN SELECT RAISE(ABORT, 'refused'); END")
+	program.Get("/api/v1/models").Status(http.StatusOK)
+	apitest.Eventually(t, "the log tells", func() bool {
+		return slices.ContainsFunc(kept.lines(t), func(line map[string]any) bool {
+			return line["level"] == "WARN" && strings.Contains(fmt.Sprint(line["error"]), "refused")
+		})
+	})
+	execute(t, db, "DROP TRIGGER refuse")
+	program.Get("/api/v1/models").Status(http.StatusOK)
+	apitest.Eventually(t, "the use is noted", func() bool { return keysOf(user)[0].LastUsedAt != nil })
 }

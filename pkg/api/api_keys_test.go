@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -112,7 +113,7 @@ func TestAPIKeysAreStoredAsHashes(t *testing.T) {
 		for i := range values {
 			into[i] = &values[i]
 		}
-		if err := rows.Scan(into...); err != nil {
+		if err := errors.Join(rows.Scan(into...), rows.Err()); err != nil {
 			t.Fatal(err)
 		}
 		row := fmt.Sprint(values...)

@@ -9,6 +9,7 @@ import (
 
 	"dreamchat/pkg/api"
 	"dreamchat/pkg/api/apitest"
+	"dreamchat/pkg/problem"
 	"dreamchat/pkg/servertest"
 	"dreamchat/pkg/store/storetest"
 )
@@ -68,15 +69,19 @@ func TestFeedWhileTheDatabaseIsAway(t *testing.T) {
 	}
 	s := apitest.Start(t, apitest.Options{Store: store, Change: quick})
 	user := s.User()
+	program := withKey(s, user, "read") // whom nobody knows then
 	stream := changes(t, user)
 	isReset(t, stream, "start", "0")
 	bystander := user.Open(t.Context(), http.MethodGet, feed, nil)
 	defer bystander.Body.Close()
 
 	database.Stop()
-	if last := changes(t, user, "Last-Event-ID: 0").Last(); last.Name != "stream_reconnect" || last.Data["reason"] != "unavailable" {
-		t.Errorf("who comes is told %+v", last)
+	for _, comer := range []*apitest.User{user, program} {
+		if last := changes(t, comer, "Last-Event-ID: 0").Last(); last.Name != "stream_reconnect" || last.Data["reason"] != "unavailable" {
+			t.Errorf("who comes is told %+v", last)
+		}
 	}
+	program.Get("/api/v1/models").Problem(problem.Unavailable)
 	heartbeats(t, bystander, 3) // so both have looked in vain
 
 	database.Start()
