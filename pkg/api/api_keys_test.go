@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"database/sql"
+	"encoding/base32"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"net/http"
 	"regexp"
 	"slices"
@@ -64,6 +67,10 @@ func TestAPIKeyFromItsCreationToItsEnd(t *testing.T) {
 		key := apitest.Decode[apiKey](created)
 		if !apiKeyForm.MatchString(key.Key) || key.Prefix != key.Key[:10] || !slices.Equal(key.Scopes, []string{"chat", "read"}) {
 			t.Errorf("the key is %+v", key)
+		}
+		sum := binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(key.Key[4:56])))
+		if key.Key[56:] != base32.StdEncoding.EncodeToString(sum)[:7] {
+			t.Error("the checksum is not the one that is documented")
 		}
 		if lifetime := key.ExpiresAt.Sub(key.CreatedAt); lifetime != 90*24*time.Hour {
 			t.Errorf("it is good for %s", lifetime)

@@ -82,6 +82,8 @@ func TestFeedWhileTheDatabaseIsAway(t *testing.T) {
 		}
 	}
 	program.Get("/api/v1/models").Problem(problem.Unavailable)
+	program.Token = program.Token[:62] + "7" // which the last of a checksum never is
+	program.Get("/api/v1/models").Problem(problem.Unauthenticated)
 	heartbeats(t, bystander, 3) // so both have looked in vain
 
 	database.Start()
