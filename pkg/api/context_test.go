@@ -113,7 +113,7 @@ func TestHistoryIsTrimmedToTheWindow(t *testing.T) {
 // A fallback is shown what fits its own window, and what it drops is told.
 func TestFallbackHasAWindowOfItsOwn(t *testing.T) {
 	t.Parallel()
-	s := retrying(t, 1, second)
+	s := patiently(retrying(t, 1, second))
 	user := s.User()
 	conversation := user.Conversation()
 	user.Ask(conversation.ID, strings.Repeat("a", 3000))

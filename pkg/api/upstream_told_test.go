@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dreamchat/pkg/api/apitest"
+	"dreamchat/pkg/llm"
 	"dreamchat/pkg/llm/llmtest"
 	"dreamchat/pkg/problem"
 )
@@ -54,10 +55,16 @@ func TestTheGenerationIsRecordedBeforeTheFirstWord(t *testing.T) {
 	})
 }
 
+// patiently has a service wait for a provider that is slow for its own reasons.
+func patiently(s *apitest.Service) *apitest.Service {
+	s.Server.Models.Providers["openrouter"].(*llm.Client).Silence = time.Minute
+	return s
+}
+
 // A provider that has begun to call a tool is not asked again.
 func TestAToolCallIsABeginning(t *testing.T) {
 	t.Parallel()
-	s := retrying(t, 3, second)
+	s := patiently(retrying(t, 3, second))
 	s.Router.Script(llmtest.Chunk(`{"choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call-1","type":"function","function":{"name":"f","arguments":""}}]}}]}`),
 		llmtest.ErrorChunk("502", "Oh no."))
 	user := s.User()
