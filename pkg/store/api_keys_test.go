@@ -1,6 +1,9 @@
 package store_test
 
 import (
+	"errors"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"dreamchat/pkg/auth"
@@ -84,6 +87,30 @@ func TestAPIKeyIsTouchedForwards(t *testing.T) {
 		}
 		if err := s.TouchAPIKey(t.Context(), id.New(), at(1), at(0)); err != nil {
 			t.Errorf("an unknown key: %v", err)
+		}
+	})
+}
+
+func TestAPIKeysThatAreMadeAtOnceAreCounted(t *testing.T) {
+	storetest.Each(t, func(t *testing.T, s *store.Store) {
+		for range 10 {
+			user := storetest.User(t, s, "user-"+id.New()).ID
+			var made atomic.Int32
+			var all sync.WaitGroup
+			for range 8 {
+				all.Go(func() {
+					err := s.CreateAPIKey(t.Context(), newAPIKey(user, id.New(), 1), 1)
+					if err == nil {
+						made.Add(1)
+					} else if !errors.Is(err, problem.Conflict) {
+						t.Error(err)
+					}
+				})
+			}
+			all.Wait()
+			if made.Load() != 1 {
+				t.Fatalf("%d keys were made", made.Load())
+			}
 		}
 	})
 }
