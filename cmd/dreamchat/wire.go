@@ -121,10 +121,13 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		},
 		Messages:    &chat.Messages{Store: db, Cursors: key.Derive("message cursors")},
 		Generations: generations,
-		Completions: &chat.Completions{Models: models},
-		Changes:     changes,
-		Budgets:     budgets,
-		Usage:       db,
+		Completions: &chat.Completions{
+			Models: models, Log: log, Retries: generations.Retries,
+			OnFinish: func(ended chat.Completed) { caches.metrics.Finished(ended.Outcome) },
+		},
+		Changes: changes,
+		Budgets: budgets,
+		Usage:   db,
 		Checks: []api.Check{
 			{Name: "database", Needed: true, Ping: db.Ping},
 			{Name: "cache", Ping: caches.store.Ping},

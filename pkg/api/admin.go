@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"strings"
 
 	"github.com/labstack/echo/v4"
 
@@ -104,7 +105,7 @@ func (p *pricingPatch) broken() []problem.Field {
 	return wrong
 }
 
-// modelID is the id in the path, in two parts.
+// modelID is the rest of the path, since an id may hold slashes, plain or encoded.
 func modelID(c echo.Context) string {
-	return c.Param("provider") + "/" + c.Param("name")
+	return strings.TrimPrefix(c.Request().URL.Path, strings.TrimSuffix(c.Path(), "*"))
 }

@@ -27,6 +27,9 @@ func (s *Server) renderError(err error, c echo.Context) {
 	}
 	c.Response().Header().Set(echo.HeaderCacheControl, "no-store")
 	status := found.Kind.Status()
+	if c.Path() == pathChatCompletions {
+		status = openAIStatus(found)
+	}
 	if c.Request().Method == http.MethodHead {
 		_ = c.NoContent(status) // the client has gone
 		return

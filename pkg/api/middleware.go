@@ -54,6 +54,9 @@ const (
 	headerIfNoneMatch       = "If-None-Match"
 	headerETag              = "ETag"
 	headerUIMessageStream   = "X-Vercel-Ai-Ui-Message-Stream"
+	headerConversationID    = "X-Conversation-Id"
+	headerMessageID         = "X-Message-Id"
+	headerShouldRetry       = "X-Should-Retry" // read by OpenAI's clients
 )
 
 // secure keeps browsers from guessing what a response is.

@@ -1,25 +1,19 @@
 package api
 
 import (
-	"encoding/json"
-	"iter"
-	"net/http"
-	"strings"
-
-	"github.com/labstack/echo/v4"
-
 	"dreamchat/pkg/chat"
-	"dreamchat/pkg/problem"
-	"dreamchat/pkg/sse"
 )
 
-// completion makes the replies of OpenAI's wire for one answer.
+// completion tells an answer that is kept on OpenAI's wire.
 type completion struct {
-	ID      string
-	Created int64
-	Model   string
+	messageID string
+	created   int64
+	model     string
+	begun     bool
+}
 
-	begun bool
+func newCompletion(answer chat.Message) *completion {
+	return &completion{messageID: answer.ID, created: answer.CreatedAt.Unix(), model: answer.ModelID}
 }
 
 type completionReply struct {
@@ -39,9 +33,28 @@ type completionChoice struct {
 }
 
 type completionDelta struct {
-	Role      string  `json:"role,omitempty"`
-	Content   *string `json:"content,omitempty"`
-	Reasoning string  `json:"reasoning,omitempty"`
+	Role      string           `json:"role,omitempty"`
+	Content   *string          `json:"content,omitempty"`
+	Reasoning string           `json:"reasoning,omitempty"`
+	ToolCalls []completionCall `json:"tool_calls,omitempty"`
+}
+
+type completionCall struct {
+	Index    *int                `json:"index,omitempty"`
+	ID       string              `json:"id"`
+	Type     string              `json:"type"`
+	Function *completionFunction `json:"function,omitempty"`
+	Custom   *completionCustom   `json:"custom,omitempty"`
+}
+
+type completionFunction struct {
+	Name      string `json:"name"`
+	Arguments string `json:"arguments"`
+}
+
+type completionCustom struct {
+	Name  string `json:"name"`
+	Input string `json:"input"`
 }
 
 type completionUsage struct {
@@ -50,129 +63,91 @@ type completionUsage struct {
 	TotalTokens      int `json:"total_tokens"`
 }
 
-// chunk turns a delta into a chunk; ok is false if the delta holds nothing that
-// a client is told.
-func (r *completion) chunk(delta chat.Delta, usage bool) (reply completionReply, ok bool) {
-	r.answers(delta)
-	reply = r.reply("chat.completion.chunk")
-	if delta.Usage != nil && delta.Text == "" && delta.FinishReason == "" {
-		reply.Usage = told(delta.Usage)
-		return reply, usage
+// text is a chunk with a piece of the text or of the reasoning.
+func (r *completion) text(event chat.Event) completionReply {
+	piece := r.delta()
+	if event.Kind == chat.KindReasoning {
+		piece.Reasoning = event.Text
+	} else {
+		piece.Content = &event.Text
 	}
-	if delta.Text == "" && delta.Reasoning == "" && delta.FinishReason == "" {
-		return reply, false
-	}
-	piece := &completionDelta{Reasoning: delta.Reasoning}
-	if !r.begun {
-		r.begun = true
-		piece.Role = string(chat.RoleAssistant)
-	}
-	if delta.Text != "" {
-		piece.Content = &delta.Text
-	}
-	choice := completionChoice{Delta: piece}
-	if delta.FinishReason != "" {
-		choice.FinishReason = &delta.FinishReason
-	}
-	reply.Choices = append(reply.Choices, choice)
-	if usage && delta.Usage != nil {
-		reply.Usage = told(delta.Usage)
-	}
-	return reply, true
+	return r.chunk(completionChoice{Delta: piece})
 }
 
-// maxReply bounds what an answer may hold of text and reasoning, in bytes. One
-// that reaches it ends as if its token limit were reached.
-const maxReply = 4 << 20
+// finish is the chunk with the calls that the answer asks for, and why it ended.
+func (r *completion) finish(answer chat.Message) completionReply {
+	piece := r.delta()
+	piece.ToolCalls = calls(answer, true)
+	return r.chunk(completionChoice{Delta: piece, FinishReason: ending(answer)})
+}
 
-// answers notes which model answers, once the provider tells: it may not be the
-// one that was asked.
-func (r *completion) answers(delta chat.Delta) {
-	if delta.Model != "" {
-		r.Model = delta.Model
+// usage is the chunk that comes last.
+func (r *completion) usage(answer chat.Message) completionReply {
+	reply := r.chunk()
+	reply.Usage = told(answer)
+	return reply
+}
+
+// whole is the answer in one piece.
+func (r *completion) whole(answer chat.Message) completionReply {
+	message := r.delta()
+	message.Content, message.Reasoning, message.ToolCalls = &answer.Content, answer.Reasoning, calls(answer, false)
+	reply := r.chunk(completionChoice{Message: message, FinishReason: ending(answer)})
+	reply.Object, reply.Usage = "chat.completion", told(answer)
+	return reply
+}
+
+// delta is a piece, the first one with the role.
+func (r *completion) delta() *completionDelta {
+	if r.begun {
+		return new(completionDelta)
+	}
+	r.begun = true
+	return &completionDelta{Role: string(chat.RoleAssistant)}
+}
+
+func (r *completion) chunk(choices ...completionChoice) completionReply {
+	if choices == nil {
+		choices = []completionChoice{}
+	}
+	return completionReply{
+		ID: "chatcmpl-" + r.messageID, Object: "chat.completion.chunk", Created: r.created, Model: r.model, Choices: choices,
 	}
 }
 
-// collect answers with the whole text.
-func (r *completion) collect(c echo.Context, deltas iter.Seq2[chat.Delta, error]) error {
-	var text, reasoning strings.Builder
-	var usage *completionUsage
-	finish := chat.FinishStop
-	for delta, err := range deltas {
-		if err != nil {
-			return err
+func calls(answer chat.Message, numbered bool) []completionCall {
+	var told []completionCall
+	for _, call := range answer.ToolCalls() {
+		shown := completionCall{ID: call.ID, Type: call.Type}
+		if numbered {
+			shown.Index = &call.Index
 		}
-		r.answers(delta)
-		text.WriteString(delta.Text)
-		reasoning.WriteString(delta.Reasoning)
-		if delta.FinishReason != "" {
-			finish = delta.FinishReason
+		if call.Type == "custom" {
+			shown.Custom = &completionCustom{Name: call.Name, Input: call.Arguments}
+		} else {
+			shown.Function = &completionFunction{Name: call.Name, Arguments: call.Arguments}
 		}
-		if delta.Usage != nil {
-			usage = told(delta.Usage)
-		}
-		if text.Len()+reasoning.Len() >= maxReply {
-			finish = chat.FinishLength
-			break
-		}
+		told = append(told, shown)
 	}
-	content := text.String()
-	reply := r.reply("chat.completion")
-	reply.Usage = usage
-	reply.Choices = []completionChoice{{
-		Message:      &completionDelta{Role: string(chat.RoleAssistant), Content: &content, Reasoning: reasoning.String()},
-		FinishReason: &finish,
-	}}
-	return private(c, http.StatusOK, reply)
+	return told
 }
 
-func (r *completion) reply(object string) completionReply {
-	return completionReply{ID: r.ID, Object: object, Created: r.Created, Model: r.Model, Choices: []completionChoice{}}
+// ending is why an answer ended, in OpenAI's words.
+func ending(answer chat.Message) *string {
+	reason := answer.FinishReason
+	switch {
+	case reason == chat.FinishStopped:
+		reason = chat.FinishStop
+	case reason == chat.FinishStop && len(answer.ToolCalls()) > 0:
+		reason = "tool_calls"
+	}
+	return &reason
 }
 
-func told(usage *chat.Usage) *completionUsage {
+func told(answer chat.Message) *completionUsage {
 	return &completionUsage{
-		PromptTokens:     usage.PromptTokens,
-		CompletionTokens: usage.CompletionTokens,
-		TotalTokens:      usage.TotalTokens,
+		PromptTokens:     answer.PromptTokens,
+		CompletionTokens: answer.CompletionTokens,
+		TotalTokens:      answer.TokensUsed,
 	}
-}
-
-// data writes an event of OpenAI's wire: JSON without id or name.
-func (w *streamWriter) data(body any) error {
-	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	return w.write(sse.End(append(sse.Begin(nil, ""), text...)))
-}
-
-// openAIFault is the error of OpenAI's wire.
-type openAIFault struct {
-	Error openAIDetail `json:"error"`
-}
-
-type openAIDetail struct {
-	Message string  `json:"message"`
-	Type    string  `json:"type"`
-	Param   *string `json:"param"`
-	Code    string  `json:"code"`
-}
-
-func openAIError(found *problem.Error) openAIFault {
-	kind := "invalid_request_error"
-	switch status := found.Kind.Status(); {
-	case status == http.StatusUnauthorized:
-		kind = "authentication_error"
-	case status >= http.StatusInternalServerError:
-		kind = "server_error"
-	}
-	fault := openAIFault{Error: openAIDetail{Message: found.Detail, Type: kind, Code: found.Kind.Code()}}
-	if len(found.Fields) > 0 {
-		first := found.Fields[0]
-		param := strings.TrimPrefix(first.Pointer, "/")
-		fault.Error.Param = &param
-		fault.Error.Message = param + " " + first.Detail
-	}
-	return fault
 }

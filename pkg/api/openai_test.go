@@ -1,17 +1,20 @@
 package api_test
 
 import (
-	"context"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"dreamchat/pkg/api"
 	"dreamchat/pkg/api/apitest"
+	"dreamchat/pkg/chat"
 	"dreamchat/pkg/llm/llmtest"
 	"dreamchat/pkg/sse"
 )
@@ -31,79 +34,117 @@ func streamed(usage bool) map[string]any {
 	return request
 }
 
-// fault is the error of OpenAI's wire.
-type fault struct {
-	Message, Type, Code string
-	Param               *string
-}
-
-func envelope(reply *apitest.Reply) fault {
-	return apitest.Decode[struct{ Error fault }](reply).Error
-}
-
-// completionChunk is one event of a streamed completion.
-type completionChunk struct {
-	ID, Object, Model string
-	Choices           []struct {
-		Delta struct {
-			Role, Reasoning string
-			Content         *string
-		}
-		FinishReason *string `json:"finish_reason"`
-	}
-	Usage *struct {
-		PromptTokens     int `json:"prompt_tokens"`
-		CompletionTokens int `json:"completion_tokens"`
-		TotalTokens      int `json:"total_tokens"`
-	}
-	Error *fault
-}
-
-// completionChunks reads a stream to its end, and whether that was [DONE].
-func completionChunks(t *testing.T, reply *apitest.Reply) (all []completionChunk, done bool) {
+// data are the data of a stream's events.
+func data(t *testing.T, stream []byte) []string {
 	t.Helper()
-	reader := sse.NewReader(strings.NewReader(string(reply.Bytes)), 1<<20)
+	reader := sse.NewReader(bytes.NewReader(stream), 1<<20)
+	var all []string
 	for {
 		event, err := reader.Next()
 		if errors.Is(err, io.EOF) {
-			return all, done
+			return all
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		if done = string(event.Data) == "[DONE]"; done {
-			continue
-		}
-		var next completionChunk
-		if err := json.Unmarshal(event.Data, &next); err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, next)
+		all = append(all, string(event.Data))
 	}
 }
 
-func script(s *apitest.Service) {
-	s.Router.Script(llmtest.Reasoning("Hm."), llmtest.Text("Hel", "lo"), llmtest.Finish("length"), llmtest.Usage(3, 5, 1, "0.1"), llmtest.Done())
+// relayed are the events that a client gets when the provider sends these.
+func relayed(t *testing.T, s *apitest.Service, user *apitest.User, request any, script ...llmtest.Step) []string {
+	t.Helper()
+	s.Router.Script(script...)
+	reply := user.In(t).Post(completions, request).Status(http.StatusOK)
+	if got := reply.Header.Get("Content-Type"); got != "text/event-stream" {
+		t.Errorf("Content-Type is %q", got)
+	}
+	return data(t, reply.Bytes)
 }
 
-func TestCompletionIsWhole(t *testing.T) {
+func chunksOf(texts ...string) []llmtest.Step {
+	var steps []llmtest.Step
+	for _, text := range texts {
+		steps = append(steps, llmtest.Chunk(text))
+	}
+	return append(steps, llmtest.Done())
+}
+
+// What providers send that we do not know is told all the same.
+const (
+	roleChunk   = `{"id":"gen-1","provider":"Azure","model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null,"logprobs":null}],"system_fingerprint":"fp"}`
+	textChunk   = `{"id":"gen-1","choices":[{"index":0,"delta":{"content":"H\u00e9 <b>","annotations":[{"type":"url_citation"}],"reasoning_details":[{"signature":"x="}]},"logprobs":{"content":[{"logprob":-0.10}]}}],"created":1.0}`
+	callChunk   = `{"id":"gen-1","choices":[{"index":0,"delta":{"tool_calls":[{"index":0,"id":"call_1","type":"function","function":{"name":"weather","arguments":"{\"ci"}}]}}]}`
+	finishChunk = `{"id":"gen-1","choices":[{"index":0,"delta":{},"finish_reason":"tool_calls","native_finish_reason":"tool_use"}]}`
+	usageChunk  = `{"id":"gen-1","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8,"cost":0.0001}}`
+)
+
+func TestCompletionIsRelayedAsTheProviderWroteIt(t *testing.T) {
+	t.Parallel()
+	s := apitest.Start(t, apitest.Options{})
+	user := s.User()
+	all := []string{roleChunk, textChunk, callChunk, finishChunk, usageChunk}
+	for name, split := range map[string]int{"at once": 0, "byte by byte": 1} {
+		t.Run(name, func(t *testing.T) {
+			script := append([]llmtest.Step{llmtest.SplitBytes(split), llmtest.Comment("OPENROUTER PROCESSING")}, chunksOf(all...)...)
+			if got := relayed(t, s, user, streamed(true), script...); !slices.Equal(got, append(slices.Clone(all), "[DONE]")) {
+				t.Errorf("with usage:\n%s", strings.Join(got, "\n"))
+			}
+			if got := relayed(t, s, user, streamed(false), script...); !slices.Equal(got, append(slices.Clone(all[:4]), "[DONE]")) {
+				t.Errorf("without usage:\n%s", strings.Join(got, "\n"))
+			}
+		})
+	}
+	for name, test := range map[string]struct{ sent, want string }{
+		"usage beside a choice": {
+			`{"choices":[{"index":0,"delta":{"content":"<"},"finish_reason":"stop"}],"usage":{"total_tokens":1},"id":"g"}`,
+			`{"choices":[{"index":0,"delta":{"content":"<"},"finish_reason":"stop"}],"id":"g"}`,
+		},
+		"two lines": {"{\"choices\":[{\"index\":0,\ndata: \"delta\":{},\"finish_reason\":\"stop\"}]}", `{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := relayed(t, s, user, streamed(false), chunksOf(test.sent)...); !slices.Equal(got, []string{test.want, "[DONE]"}) {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+func TestCompletionOfSeveralChoices(t *testing.T) {
+	t.Parallel()
+	s := apitest.Start(t, apitest.Options{})
+	user := s.User()
+	request := streamed(false)
+	request["n"] = 2
+	first, second := `{"choices":[{"index":0,"delta":{"content":"a"},"finish_reason":"stop"}]}`, `{"choices":[{"index":1,"delta":{"content":"b"}}]}`
+	end := `{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}`
+	for name, test := range map[string]struct {
+		sent []string
+		done bool
+	}{
+		"both":       {[]string{first, second, end}, true},
+		"one broken": {[]string{first, second}, false},
+		"only one":   {[]string{first}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := relayed(t, s, user, request, chunksOf(test.sent...)...)
+			if !slices.Equal(got[:len(test.sent)], test.sent) || (got[len(got)-1] == "[DONE]") != test.done || len(got) != len(test.sent)+1 {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
+
+func TestCompletionInOnePiece(t *testing.T) {
 	t.Parallel()
 	apitest.Each(t, func(t *testing.T, s *apitest.Service) {
-		script(s)
 		user := s.User()
+		body := `{"id":"gen-1","object":"chat.completion","provider":"Azure","created":1732000000,"model":"m","choices":[{"index":0,"message":` +
+			`{"role":"assistant","content":null,"refusal":null,"tool_calls":[{"id":"call_1","type":"function","function":{"name":"weather","arguments":"{}"}}]},` +
+			`"finish_reason":"tool_calls","logprobs":null}],"usage":{"prompt_tokens":3,"completion_tokens":5,"total_tokens":8,"cost":1.10e-5},"x":[1.0]}`
+		s.Router.Script(llmtest.Reply(http.StatusOK, "application/json", "\n   \n"+body+"\n"))
 		reply := user.Post(completions, completion(apitest.Model, "Hi")).Status(http.StatusOK)
-		got := apitest.Decode[struct {
-			ID, Object, Model string
-			Choices           []struct {
-				Message      struct{ Role, Content, Reasoning string }
-				FinishReason string `json:"finish_reason"`
-			}
-			Usage map[string]int
-		}](reply)
-		choice := got.Choices[0]
-		if !strings.HasPrefix(got.ID, "chatcmpl-") || got.Object != "chat.completion" || got.Model != "test/model" ||
-			choice.Message.Role != "assistant" || choice.Message.Content != "Hello" || choice.Message.Reasoning != "Hm." ||
-			choice.FinishReason != "length" || got.Usage["total_tokens"] != 8 || got.Usage["prompt_tokens"] != 3 || got.Usage["completion_tokens"] != 5 {
+		if string(reply.Bytes) != body {
 			t.Errorf("the answer is %s", reply.Bytes)
 		}
 		if page := list(user, ""); page.Total != 0 {
@@ -115,218 +156,105 @@ func TestCompletionIsWhole(t *testing.T) {
 	})
 }
 
-func TestCompletionIsStreamed(t *testing.T) {
+// exact reads JSON with its numbers as they are written.
+func exact(t *testing.T, text []byte) any {
+	t.Helper()
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	return value
+}
+
+func TestCompletionAsksTheProviderAsItWasAsked(t *testing.T) {
 	t.Parallel()
 	s := apitest.Start(t, apitest.Options{})
 	user := s.User()
-	for _, test := range []struct {
-		name  string
-		usage bool
-	}{{"without usage", false}, {"with usage", true}} {
+	same := `"seed":12345678901234567890,"temperature":0.70,"top_p":1.0,"max_tokens":7,"n":1,"user":"x<y","stop":["\u0000"],"logit_bias":{"50256":-100},` +
+		`"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object","properties":{"a":{"type":"number","minimum":1e-7}}}}}],` +
+		`"response_format":{"type":"json_schema","json_schema":{"name":"n","strict":true,"schema":{}}},"provider":{"order":["a"]},"session_id":"mine",` +
+		`"messages":[{"role":"developer","content":"Be kind.","name":"x"},{"role":"user","content":[{"type":"text","text":"Hi"},{"type":"image_url",` +
+		`"image_url":{"url":"data:image/png;base64,AA==","detail":"low"}}]},{"role":"assistant","content":null,"tool_calls":[{"id":"call_1"}]},` +
+		`{"role":"tool","tool_call_id":"call_1","content":"4"}]`
+	for _, test := range []struct{ name, ours, want string }{
+		{"in one piece", `"stream":false`, `"stream":false`},
+		{"nulls", `"stream":null,"store":null,"metadata":null`, `"stream":false,"metadata":null`},
+		{"stream", `"stream":true`, `"stream":true,"stream_options":{"include_usage":true}`},
+		{"stream without usage", `"stream":true,"stream_options":{"include_usage":false,"x":1.0}`, `"stream":true,"stream_options":{"include_usage":true,"x":1.0}`},
+		{"null options", `"stream":true,"stream_options":null`, `"stream":true,"stream_options":{"include_usage":true}`},
+		{"not kept", `"store":false,"metadata":{"conversation_id":"c"}`, `"stream":false`},
+		{"other notes", `"metadata":{"conversation_id":"c","k":"v"}`, `"stream":false,"metadata":{"k":"v"}`},
+		{"look-alikes", `"Model":"other","STORE":true,"\u017ftream":true,"N":8`, `"stream":false`},
+	} {
 		t.Run(test.name, func(t *testing.T) {
-			script(s)
-			reply := user.In(t).Post(completions, streamed(test.usage)).Status(http.StatusOK)
-			if got := reply.Header.Get("Content-Type"); got != "text/event-stream" {
-				t.Errorf("Content-Type is %q", got)
+			asked := len(s.Router.Exchanges())
+			user.In(t).Do(http.MethodPost, completions, `{"model":"`+apitest.Model+`",`+test.ours+`,`+same+`}`)
+			body := s.Router.Exchanges()[asked].Body
+			want := exact(t, []byte(`{"model":"`+apitest.Model+`",`+test.want+`,`+same+`}`))
+			if got := exact(t, body); !reflect.DeepEqual(got, want) {
+				t.Errorf("asked for\n%s\nwant\n%s", body, want)
 			}
-			all, done := completionChunks(t, reply)
-			var text, reasoning strings.Builder
-			var roles, finishes, usages int
-			for i, next := range all {
-				if next.ID != all[0].ID || next.Object != "chat.completion.chunk" || next.Model != "test/model" {
-					t.Errorf("chunk %d: %+v", i, next)
-				}
-				if next.Usage != nil {
-					usages++
-					if last := i == len(all)-1; !last || len(next.Choices) != 0 || next.Usage.TotalTokens != 8 {
-						t.Errorf("usage in chunk %d of %d: %+v", i, len(all), next)
-					}
-				}
-				for _, choice := range next.Choices {
-					if choice.Delta.Role != "" {
-						roles++
-					}
-					if choice.FinishReason != nil {
-						finishes++
-					}
-					if choice.Delta.Content != nil {
-						text.WriteString(*choice.Delta.Content)
-					}
-					reasoning.WriteString(choice.Delta.Reasoning)
-				}
-			}
-			wantUsages := 0
-			if test.usage {
-				wantUsages = 1
-			}
-			if text.String() != "Hello" || reasoning.String() != "Hm." || roles != 1 || finishes != 1 || usages != wantUsages || !done {
-				t.Errorf("text %q, reasoning %q, %d roles, %d finishes, %d usages, done %t", text.String(), reasoning.String(), roles, finishes, usages, done)
+			if accept := s.Router.Exchanges()[asked].Header.Get("Accept"); strings.Contains(test.want, `"stream":true`) != (accept == "text/event-stream") {
+				t.Errorf("Accept is %q", accept)
 			}
 		})
 	}
 }
 
-func TestCompletionAsksTheProvider(t *testing.T) {
+func TestCompletionKeepsASilentStreamAlive(t *testing.T) {
 	t.Parallel()
-	s := apitest.Start(t, apitest.Options{})
-	request := `{"model":"` + apitest.Model + `","temperature":0.2,"max_tokens":7,"max_completion_tokens":9,
-		"user":"x","tools":[],"response_format":{"type":"text"},"stream_options":null,"n":1,"messages":[
-		{"role":"system","content":"Be brief.","name":"x"},
-		{"role":"developer","content":"Be kind."},
-		{"role":"user","content":[{"type":"text","text":"One, "},{"type":"text","text":"two"}]},
-		{"role":"assistant","content":"three"},
-		{"role":"user","content":"four"}]}`
-	s.User().Post(completions, request).Status(http.StatusOK)
-	var asked struct {
-		Model       string
-		Temperature float64
-		MaxTokens   int `json:"max_tokens"`
-		Messages    []struct{ Role, Content string }
-	}
-	if err := json.Unmarshal(s.Router.Exchanges()[0].Body, &asked); err != nil {
-		t.Fatal(err)
-	}
-	var turns []string
-	for _, turn := range asked.Messages {
-		turns = append(turns, turn.Role+": "+turn.Content)
-	}
-	want := []string{"system: Be brief.", "system: Be kind.", "user: One, two", "assistant: three", "user: four"}
-	if asked.Model != apitest.Model || asked.Temperature != 0.2 || asked.MaxTokens != 9 || !slices.Equal(turns, want) {
-		t.Errorf("asked for %+v", asked)
-	}
-}
-
-func TestCompletionIsRefused(t *testing.T) {
-	t.Parallel()
-	s := apitest.Start(t, apitest.Options{})
-	user := s.User()
-	turns := `"messages":[{"role":"user","content":"Hi"}]`
-	for _, test := range []struct {
-		name, body  string
-		status      int
-		code, param string
-	}{
-		{"no JSON", `{`, http.StatusBadRequest, "malformed_request", ""},
-		{"wrong type", `{"model":1,` + turns + `}`, http.StatusBadRequest, "malformed_request", ""},
-		{"an image", `{"model":"a","messages":[{"role":"user","content":[{"type":"image_url"}]}]}`, http.StatusBadRequest, "malformed_request", ""},
-		{"no model", `{` + turns + `}`, http.StatusUnprocessableEntity, "validation_failed", "model"},
-		{"unknown model", `{"model":"openai/gpt-9",` + turns + `}`, http.StatusBadRequest, "model_not_found", ""},
-		{"no messages", `{"model":"a"}`, http.StatusUnprocessableEntity, "validation_failed", "messages"},
-		{"empty messages", `{"model":"a","messages":[]}`, http.StatusUnprocessableEntity, "validation_failed", "messages"},
-		{"too many messages", `{"model":"a","messages":[` + strings.Repeat(`{"role":"user","content":""},`, 1000) + `{}]}`, http.StatusUnprocessableEntity, "validation_failed", "messages"},
-		{"unknown role", `{"model":"a","messages":[{"role":"tool","content":"x"}]}`, http.StatusUnprocessableEntity, "validation_failed", "messages"},
-		{"too warm", `{"model":"a","temperature":2.1,` + turns + `}`, http.StatusUnprocessableEntity, "validation_failed", "temperature"},
-		{"no tokens", `{"model":"a","max_tokens":0,` + turns + `}`, http.StatusUnprocessableEntity, "validation_failed", "max_tokens"},
-		{"invalid UTF-8", "{\"model\":\"a\xff\"," + turns + `}`, http.StatusBadRequest, "malformed_request", ""},
-		{"too large", `{"model":"` + strings.Repeat("a", 1<<20) + `",` + turns + `}`, http.StatusRequestEntityTooLarge, "too_large", ""},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			got := envelope(user.In(t).Post(completions, test.body).Status(test.status))
-			param := ""
-			if got.Param != nil {
-				param = *got.Param
-			}
-			if got.Code != test.code || got.Type != "invalid_request_error" || param != test.param || got.Message == "" {
-				t.Errorf("the error is %+v with param %q", got, param)
-			}
-		})
-	}
-	anonymous := s.Nobody().Post(completions, completion(apitest.Model, "Hi")).Status(http.StatusUnauthorized)
-	if got := envelope(anonymous); got.Type != "authentication_error" || got.Code != "unauthenticated" {
-		t.Errorf("without a token: %+v", got)
-	}
-	if got := envelope(user.Post(completions, "{}", "Content-Type: text/plain").Status(http.StatusUnsupportedMediaType)); got.Code != "unsupported_media_type" {
-		t.Errorf("of another type: %+v", got)
-	}
-	if asked := len(s.Router.Exchanges()); asked != 0 {
-		t.Errorf("the provider was asked %d times", asked)
-	}
-}
-
-func TestCompletionFailsWithARealStatusBeforeTheFirstToken(t *testing.T) {
-	t.Parallel()
-	s := apitest.Start(t, apitest.Options{Silence: 300 * time.Millisecond})
-	user := s.User()
-	for _, test := range []struct {
-		name       string
-		script     []llmtest.Step
-		status     int
-		code, kind string
-		retryAfter string
-	}{
-		{"our key", []llmtest.Step{llmtest.ErrorStatus(401, "No key.", "")}, http.StatusBadGateway, "upstream_auth", "server_error", ""},
-		{"the request", []llmtest.Step{llmtest.ErrorStatus(400, "Too odd.", "")}, http.StatusBadGateway, "upstream_rejected", "server_error", ""},
-		{"busy", []llmtest.Step{llmtest.ErrorStatus(429, "Slow down.", "7")}, http.StatusServiceUnavailable, "upstream_busy", "server_error", "7"},
-		{"broken", []llmtest.Step{llmtest.ErrorStatus(500, "Oh no.", "")}, http.StatusBadGateway, "upstream_error", "server_error", ""},
-		{"error in the first chunk", []llmtest.Step{llmtest.ErrorChunk("502", "Gone.")}, http.StatusBadGateway, "upstream_error", "server_error", ""},
-		{"cut off", []llmtest.Step{llmtest.Cut()}, http.StatusBadGateway, "upstream_error", "server_error", ""},
-		{"silence", []llmtest.Step{llmtest.Silence()}, http.StatusGatewayTimeout, "upstream_timeout", "server_error", ""},
-	} {
-		for name, request := range map[string]any{"streamed": streamed(true), "whole": completion(apitest.Model, "Hi")} {
-			t.Run(test.name+", "+name, func(t *testing.T) {
-				s.Router.Script(test.script...)
-				reply := user.In(t).Post(completions, request).Status(test.status)
-				if got := envelope(reply); got.Code != test.code || got.Type != test.kind {
-					t.Errorf("the error is %+v", got)
-				}
-				if got := reply.Header.Get("Retry-After"); got != test.retryAfter {
-					t.Errorf("Retry-After is %q", got)
-				}
-			})
+	s := apitest.Start(t, apitest.Options{Change: func(server *api.Server) { server.Heartbeat = 5 * time.Millisecond }})
+	goOn := make(chan struct{})
+	s.Router.Script(llmtest.Comment("PROCESSING"), llmtest.Text("Hel"), llmtest.Wait(goOn), llmtest.Text("lo"), llmtest.Finish("stop"), llmtest.Done())
+	response := s.User().Open(t.Context(), http.MethodPost, completions, streamed(false))
+	defer func() { _ = response.Body.Close() }()
+	var read strings.Builder
+	piece := make([]byte, 4096)
+	for !strings.Contains(read.String(), ": hb\n: hb\n") {
+		n, err := response.Body.Read(piece)
+		read.Write(piece[:n])
+		if err != nil {
+			t.Fatalf("%v after %q", err, read.String())
 		}
 	}
-}
-
-func TestCompletionFailsInMidStream(t *testing.T) {
-	t.Parallel()
-	s := apitest.Start(t, apitest.Options{})
-	user := s.User()
-	for name, end := range map[string]llmtest.Step{
-		"error chunk":              llmtest.ErrorChunk("502", "Gone."),
-		"cut off":                  llmtest.Cut(),
-		"end without its last bit": llmtest.Raw(""),
-	} {
-		t.Run(name, func(t *testing.T) {
-			s.Router.Script(llmtest.Text("Hel", "lo"), end)
-			all, done := completionChunks(t, user.In(t).Post(completions, streamed(true)).Status(http.StatusOK))
-			last := all[len(all)-1]
-			if done || last.Error == nil || last.Error.Code != "upstream_error" {
-				t.Errorf("done %t, the last chunk is %+v", done, last)
-			}
-			s.Router.Script(llmtest.Text("Hel", "lo"), end)
-			whole := user.In(t).Post(completions, completion(apitest.Model, "Hi")).Status(http.StatusBadGateway)
-			if got := envelope(whole); got.Code != "upstream_error" {
-				t.Errorf("whole: %+v", got)
-			}
-		})
+	close(goOn)
+	rest, err := io.ReadAll(response.Body)
+	if err != nil || strings.Contains(read.String(), "PROCESSING") || !strings.HasSuffix(string(rest), "data: [DONE]\n\n") {
+		t.Errorf("%v: %s%s", err, read.String(), rest)
 	}
 }
 
-func TestCompletionEndsWithItsClient(t *testing.T) {
+func TestCompletionOfTheDemoModel(t *testing.T) {
 	t.Parallel()
-	s := apitest.Start(t, apitest.Options{Silence: time.Minute})
-	user := s.User()
-	for name, request := range map[string]any{"streamed": streamed(false), "whole": completion(apitest.Model, "Hi")} {
-		t.Run(name, func(t *testing.T) {
-			s.Router.Script(llmtest.Text("Hel"), llmtest.Hang())
-			asked := len(s.Router.Exchanges())
-			ctx, leave := context.WithCancel(t.Context())
-			left := make(chan struct{})
-			go func() {
-				defer close(left)
-				user.Leave(ctx, http.MethodPost, completions, request)
-			}()
-			exchange, err := s.Router.Await(t.Context(), asked+1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			leave()
-			<-left
-			select {
-			case <-exchange.Gone:
-			case <-time.After(10 * time.Second):
-				t.Error("the provider goes on")
-			}
-		})
+	user := apitest.Start(t, apitest.Options{}).User()
+	request := map[string]any{"model": chat.DemoModelID, "messages": []any{map[string]any{"role": "user", "content": []any{
+		map[string]any{"type": "text", "text": "Why do chat servers stream?"},
+		map[string]any{"type": "image_url", "image_url": map[string]any{"url": "https://example.com/a.png"}},
+	}}}}
+	whole := apitest.Decode[struct {
+		Object  string
+		Choices []struct {
+			Message      struct{ Content string }
+			FinishReason string `json:"finish_reason"`
+		}
+		Usage map[string]any
+	}](user.Post(completions, request).Status(http.StatusOK))
+	request["stream"] = true
+	var text strings.Builder
+	chunks := data(t, user.Post(completions, request).Status(http.StatusOK).Bytes)
+	for _, chunk := range chunks[:len(chunks)-1] {
+		var read struct {
+			Choices []struct{ Delta struct{ Content string } }
+		}
+		if err := json.Unmarshal([]byte(chunk), &read); err != nil {
+			t.Fatal(err)
+		}
+		text.WriteString(read.Choices[0].Delta.Content)
+	}
+	if got := whole.Choices[0]; got.Message.Content != text.String() || !strings.Contains(text.String(), "demo model") ||
+		got.FinishReason != "stop" || whole.Object != "chat.completion" || whole.Usage["total_tokens"] == 0.0 || chunks[len(chunks)-1] != "[DONE]" {
+		t.Errorf("whole %+v, streamed %q", whole, text.String())
 	}
 }

@@ -31,8 +31,8 @@ func (s *Server) routes(e *echo.Echo) {
 	v1.DELETE("/auth/api-keys/:id", s.brief(s.session(s.deleteAPIKey)))
 
 	v1.GET("/models", s.brief(s.authed(auth.ScopeRead, s.listModels)))
-	v1.GET("/models/:provider/:name", s.brief(s.authed(auth.ScopeRead, s.showModel)))
-	v1.PATCH("/models/:provider/:name", s.brief(s.admin(s.updateModel)))
+	v1.GET("/models/*", s.brief(s.authed(auth.ScopeRead, s.showModel)))
+	v1.PATCH("/models/*", s.brief(s.admin(s.updateModel)))
 	v1.POST("/models/sync", s.admin(s.syncModels))
 
 	v1.POST("/conversations", s.brief(s.authed(auth.ScopeChat, s.createConversation)))

@@ -44,7 +44,7 @@ func TestRoutesNeedAToken(t *testing.T) {
 			continue
 		}
 		closed++
-		path := strings.NewReplacer(":id", id.New(), ":provider", "openai", ":name", "gpt-4o-mini").Replace(route.Path)
+		path := strings.NewReplacer(":id", id.New(), "/models/*", "/models/openai/gpt-4o-mini").Replace(route.Path)
 		reply := nobody.Do(route.Method, path, map[string]any{}).Status(http.StatusUnauthorized)
 		if got := reply.Header.Get("WWW-Authenticate"); got != `Bearer realm="dreamchat", error="unauthenticated"` {
 			t.Errorf("%s %s: WWW-Authenticate is %q", route.Method, path, got)

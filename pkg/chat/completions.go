@@ -2,22 +2,156 @@ package chat
 
 import (
 	"context"
+	"errors"
 	"iter"
+	"log/slog"
+	"time"
+
+	"dreamchat/pkg/problem"
 )
 
-// Completions are answers that nobody keeps: asked for and forgotten.
+// Completions are answers that nobody keeps: they are passed on and forgotten.
+// Its methods are safe for concurrent use once its fields are set.
 type Completions struct {
 	Models *Models
+	Log    *slog.Logger
+	// Retries is how models are asked again that fail before their first token.
+	Retries Retries
+	// OnFinish is told of each answer that ended, however it did; nil tells nobody.
+	OnFinish func(Completed)
 }
 
-// Stream asks a model and yields its answer piece by piece, as Provider does.
-// An unknown model is problem.UnknownModel, one that cannot answer
+// Completed is how an answer that nobody keeps has ended.
+type Completed struct {
+	Outcome
+
+	UserID string
+	// ModelID is the model that answered, or failed last.
+	ModelID string
+	// GenerationID is that model's provider's name for the answer, if it was told.
+	GenerationID string
+	// Usage is nil if the provider did not tell, as after a break.
+	Usage *Usage
+	// Err is why the answer is not whole: nil for one that is, a *problem.Error, or
+	// context.Canceled if the caller left.
+	Err error
+}
+
+// Wanted is a request for an answer that nobody keeps.
+type Wanted struct {
+	UserID  string
+	ModelID string
+	// Fallbacks are asked, in order, if the model fails before its first token; nil
+	// leaves them to the settings.
+	Fallbacks []string
+	Raw       Raw
+}
+
+// Stream asks a model, or those in its place, and yields the answer piece by
+// piece, as Provider does; once a Raw was yielded no other model is asked. An
+// unknown model is problem.UnknownModel, one that cannot answer
 // problem.InactiveModel. Cancelling ctx ends the answer.
-func (c *Completions) Stream(ctx context.Context, request Request) (iter.Seq2[Delta, error], error) {
-	model, provider, err := c.Models.Resolve(ctx, request.ModelID)
+func (c *Completions) Stream(ctx context.Context, wanted Wanted) (iter.Seq2[Delta, error], error) {
+	model, provider, err := c.Models.Resolve(ctx, wanted.ModelID)
 	if err != nil {
 		return nil, err
 	}
-	request.ModelID = model.ID
-	return provider.Complete(ctx, request), nil
+	fallbacks, err := c.Models.fallbacks(ctx, model.ID, wanted.Fallbacks)
+	if err != nil {
+		return nil, err
+	}
+	return func(yield func(Delta, error) bool) {
+		p := &passing{
+			candidate: candidate{model: model, provider: provider},
+			by:        c, wanted: wanted, yield: yield, started: time.Now(),
+		}
+		err := c.Retries.try(ctx, p, fallbacks)
+		if ctx.Err() != nil || errors.Is(err, errCallerLeft) {
+			err = context.Canceled
+		}
+		p.finish(err)
+		if err != nil && !p.left {
+			yield(Delta{}, err)
+		}
+	}, nil
+}
+
+// errCallerLeft ends an answer that nobody takes any more.
+var errCallerLeft = errors.New("chat: the caller has left")
+
+// passing is one answer on its way to its caller.
+type passing struct {
+	candidate
+
+	by             *Completions
+	wanted         Wanted
+	yield          func(Delta, error) bool
+	started, first time.Time
+	generationID   string
+	usage          *Usage
+	left           bool
+}
+
+func (p *passing) request(context.Context) (Request, error) {
+	return Request{ModelID: p.model.ID, Raw: &p.wanted.Raw}, nil
+}
+
+func (p *passing) follow(ctx context.Context, request Request) error {
+	for delta, err := range p.provider.Complete(ctx, request) {
+		if err != nil {
+			return err
+		}
+		if delta.GenerationID != "" {
+			p.generationID = delta.GenerationID
+		}
+		if delta.Usage != nil {
+			p.usage = delta.Usage
+		}
+		if delta.Raw != nil && p.first.IsZero() {
+			p.first = time.Now()
+		}
+		if !p.yield(delta, nil) {
+			p.left = true
+			return errCallerLeft
+		}
+	}
+	return nil
+}
+
+func (p *passing) wordless(err error) bool { return isUpstream(err) && p.first.IsZero() }
+
+func (p *passing) noteTry(ctx context.Context, err error) {
+	p.by.Log.WarnContext(ctx, "model did not answer", "model", p.model.ID, "generation", p.generationID, "error", err)
+	p.generationID, p.usage = "", nil
+}
+
+func (p *passing) turnTo(next candidate) { p.candidate = next }
+
+func (p *passing) rest(ctx context.Context, pause time.Duration) error {
+	return rest(ctx, pause, nil)
+}
+
+// finish tells how the answer went.
+func (p *passing) finish(err error) {
+	if p.by.OnFinish == nil {
+		return
+	}
+	ended := Completed{
+		Outcome: Outcome{Provider: p.model.Provider, Status: StatusComplete, Duration: time.Since(p.started)},
+		UserID:  p.wanted.UserID, ModelID: p.model.ID, GenerationID: p.generationID, Usage: p.usage, Err: err,
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, context.Canceled):
+		ended.Status = StatusStopped
+	default:
+		ended.Status, ended.Err = StatusFailed, problem.From(err)
+	}
+	if !p.first.IsZero() {
+		ended.FirstToken = p.first.Sub(p.started)
+	}
+	if p.usage != nil {
+		ended.PromptTokens, ended.CompletionTokens = p.usage.PromptTokens, p.usage.CompletionTokens
+	}
+	p.by.OnFinish(ended)
 }

@@ -35,6 +35,10 @@ type generation struct {
 	units      [2]uint32
 	marks      []byte
 	firstToken time.Time
+	calls      toolCalls
+	// tap is nil unless the caller is shown what the provider sends. It is set
+	// before the generation begins.
+	tap *Tap
 }
 
 // source is who is asked for the answer, and how.
@@ -46,6 +50,7 @@ type source struct {
 	first       string // the question, if nothing stands before it
 	temperature *float64
 	maxTokens   *int
+	raw         *Raw // asked in place of the conversation's messages; nil for none
 }
 
 func newGeneration(userID string, answer Message, cancel context.CancelCauseFunc) *generation {
@@ -97,11 +102,22 @@ func (g *generation) take(delta Delta) (full bool) {
 	}
 	g.grow(KindReasoning, delta.Reasoning)
 	g.grow(KindText, delta.Text)
+	g.calls.add(delta.ToolCalls)
+	g.show(&delta)
 	if g.texts[KindText].Len()+g.texts[KindReasoning].Len() < maxAnswer {
 		return false
 	}
 	g.answer.FinishReason = FinishLength
 	return true
+}
+
+// show passes on what the provider sent, behind the events that it made.
+func (g *generation) show(delta *Delta) {
+	if delta.Raw == nil {
+		return
+	}
+	g.begun()
+	g.tap.put(delta.Raw, g.made, delta.FinishReason != "")
 }
 
 func (g *generation) grow(kind Kind, text string) {
@@ -181,6 +197,7 @@ func (g *generation) close(err error, ledger *Ledger) (Message, Charge) {
 	answer := g.snapshot()
 	answer.LastEventSeq++ // the terminal event, appended once this is stored
 	answer.UpdatedAt = now()
+	answer.Metadata = g.calls.keep(answer.Metadata)
 	switch found := problem.From(err); {
 	case err == nil:
 		answer.Status = StatusComplete

@@ -41,7 +41,7 @@ func (g *Generations) ask(ctx context.Context, made *generation) (err error) {
 			err = fmt.Errorf("chat: panic in a generation: %v\n%s", fault, debug.Stack())
 		}
 	}()
-	return g.try(ctx, made)
+	return g.Retries.try(ctx, making{generation: made, by: g}, made.source.fallbacks)
 }
 
 // follow takes in what the provider yields, until it ends or fails. It returns
@@ -55,7 +55,7 @@ func (g *Generations) follow(ctx context.Context, made *generation, request Requ
 		if full := made.take(delta); full {
 			return nil
 		}
-		if delta.GenerationID != "" && delta == (Delta{GenerationID: delta.GenerationID}) {
+		if delta.isName() {
 			if err := g.record(ctx, made); err != nil {
 				return err
 			}
@@ -87,8 +87,10 @@ func (g *Generations) record(ctx context.Context, made *generation) error {
 func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 	if err == errLost { //nolint:errorlint // a sentinel by identity
 		made.stream.Break(err)
+		made.tap.end(err)
 		return
 	}
+	ending := err
 	answer, charge := made.close(err, g.Ledger)
 	if err == errDeleted { //nolint:errorlint // a sentinel by identity
 		made.stream.Break(err)
@@ -100,9 +102,14 @@ func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 	conversation, err := g.save(ctx, made.userID, &answer, charge)
 	if err != nil {
 		made.stream.Break(err)
+		made.tap.end(err)
 		return
 	}
 	made.stream.Seal(answer.terminal())
+	if answer.Error == nil {
+		ending = nil
+	}
+	made.tap.end(ending)
 	if g.OnFinish != nil {
 		g.OnFinish(made.outcome(&answer))
 	}

@@ -21,6 +21,9 @@ const readTimeout = 5 * time.Second
 // the newest question last.
 func (g *Generations) request(ctx context.Context, made *generation) (Request, error) {
 	model := &made.source.model
+	if raw := made.source.raw; raw != nil {
+		return Request{ModelID: model.ID, Session: made.answer.ConversationID, Raw: raw}, nil
+	}
 	temperature, maxTokens := DefaultTemperature, DefaultMaxTokens
 	if made.source.temperature != nil {
 		temperature = *made.source.temperature

@@ -32,6 +32,9 @@ type Request struct {
 	// Session groups the requests of one conversation, so that a provider can
 	// reuse what it has cached; empty for none.
 	Session string
+	// Raw is passed on in place of Messages, Temperature and MaxTokens, and the
+	// deltas then hold what comes back as it came; nil for none.
+	Raw *Raw
 }
 
 // Turn is one message of the history that a model is shown.
@@ -61,6 +64,19 @@ type Delta struct {
 	// ReasoningDetails is a JSON list that the provider wants back, unchanged, with
 	// the turn of this answer. It is told of an answer that came to its end.
 	ReasoningDetails string
+	// ToolCalls are calls, or pieces of them, that the model wants to be made.
+	ToolCalls []ToolCall
+	// Raw is what the provider sent, if the Request has a Raw: one chunk, without a
+	// line break, or the whole answer of a request that does not stream. The first
+	// one tells that the model has begun to answer. It holds until the next Delta.
+	Raw []byte
+}
+
+// isName tells whether a delta tells the provider's name for the generation, and
+// nothing else.
+func (d *Delta) isName() bool {
+	return d.GenerationID != "" && d.Text == "" && d.Reasoning == "" && !d.CallsTool && d.Model == "" && d.FinishReason == "" &&
+		d.Usage == nil && d.ReasoningDetails == "" && d.Raw == nil
 }
 
 // Usage is what an answer took.

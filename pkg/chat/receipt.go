@@ -14,6 +14,9 @@ func NewReceipt(request *Request) *Receipt {
 
 // size is the length of the texts that are sent, in bytes.
 func (r *Request) size() int {
+	if r.Raw != nil {
+		return r.Raw.size()
+	}
 	size := 0
 	for _, turn := range r.Messages {
 		size += len(turn.Content)

@@ -35,6 +35,11 @@ type Prompt struct {
 	// Key makes the prompt repeatable: the same key with the same prompt finds
 	// the answer that is there; empty for none.
 	Key string
+	// Metadata is kept with the question.
+	Metadata Metadata
+	// Raw is what the model is asked in place of the conversation's messages, and
+	// has the caller shown what comes back; nil for none.
+	Raw *Raw
 }
 
 // Again asks for another answer to the question of an answer.
@@ -55,6 +60,9 @@ type Sent struct {
 	Answer   Message
 	// Replayed is set when the same request came before.
 	Replayed bool
+	// Tap shows what the provider sends; nil without a Raw, and if Replayed. The
+	// caller closes it.
+	Tap *Tap
 }
 
 // Send stores the question and begins the answer, which is made whether or not
@@ -78,6 +86,7 @@ func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 		Status:         StatusComplete,
 		ClientID:       prompt.ClientID,
 		Replaces:       prompt.Replaces,
+		Metadata:       prompt.Metadata,
 		CreatedAt:      at,
 		UpdatedAt:      at,
 	}
@@ -91,6 +100,7 @@ func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 		question:    &question,
 		questionID:  question.ID,
 		lastSeq:     prompt.LastSeq,
+		raw:         prompt.Raw,
 	})
 }
 
@@ -113,6 +123,9 @@ func (p *Prompt) hash() string {
 	}
 	if p.Fallbacks != nil {
 		fields = append(fields, p.Fallbacks)
+	}
+	if p.Raw != nil {
+		fields = append(fields, p.Raw.Members)
 	}
 	return requestHash(fields...)
 }
@@ -159,6 +172,7 @@ type draft struct {
 	question             *Message
 	questionID, replaces string
 	lastSeq              *int64
+	raw                  *Raw
 }
 
 func (g *Generations) begin(ctx context.Context, conversation Conversation, d draft) (Sent, error) {
@@ -203,7 +217,10 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 	made := newGeneration(conversation.UserID, answer, cancel)
 	made.source = source{
 		candidate: asked, fallbacks: fallbacks,
-		temperature: d.temperature, maxTokens: d.maxTokens,
+		temperature: d.temperature, maxTokens: d.maxTokens, raw: d.raw,
+	}
+	if d.raw != nil {
+		made.tap = newTap(made.log)
 	}
 	if err := g.claim(answer.ID, made); err != nil {
 		cancel(nil)
@@ -225,7 +242,7 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 	made.begin(&begun, g.Streams.Publish(answer.ID, made.log))
 	g.Notify.Changed(ctx, conversation.UserID)
 	go g.make(detached, made)
-	return Sent{Question: begun.Question, Answer: begun.Answer}, nil
+	return Sent{Question: begun.Question, Answer: begun.Answer, Tap: made.tap}, nil
 }
 
 // repeated finds the answer to a request that came before, when none can begin:

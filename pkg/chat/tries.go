@@ -31,39 +31,54 @@ type candidate struct {
 	provider Provider
 }
 
+// asked is an answer that models are asked for.
+type asked interface {
+	// request is what the model is asked, follow asks it and takes in the answer.
+	request(ctx context.Context) (Request, error)
+	follow(ctx context.Context, request Request) error
+	// wordless tells whether the model failed before the answer's first word.
+	wordless(err error) bool
+	// noteTry takes note of a try that failed when there is another one.
+	noteTry(ctx context.Context, err error)
+	// turnTo has another model make the answer.
+	turnTo(next candidate)
+	// rest waits before the next try, or is why there is none.
+	rest(ctx context.Context, pause time.Duration) error
+}
+
 // try asks the models of an answer in turn, until one begins to answer. Once
 // there is a word of the answer, nothing is asked for again.
-func (g *Generations) try(ctx context.Context, made *generation) error {
-	left, fallbacks := g.Retries.Limit, made.source.fallbacks
-	err := g.tryModel(ctx, made, &left, len(fallbacks))
+func (r Retries) try(ctx context.Context, answer asked, fallbacks []candidate) error {
+	left := r.Limit
+	err := r.tryModel(ctx, answer, &left, len(fallbacks))
 	for i, next := range fallbacks {
-		if !made.wordless(err) {
+		if !answer.wordless(err) {
 			break
 		}
-		g.noteTry(ctx, made, err)
-		made.turnTo(next)
-		err = g.tryModel(ctx, made, &left, len(fallbacks)-i-1)
+		answer.noteTry(ctx, err)
+		answer.turnTo(next)
+		err = r.tryModel(ctx, answer, &left, len(fallbacks)-i-1)
 	}
 	return err
 }
 
 // tryModel asks one model, and again as long as that may help. Of the time that is
 // left to wait it takes no more than its share: there are others to be asked.
-func (g *Generations) tryModel(ctx context.Context, made *generation, left *time.Duration, others int) error {
-	request, err := g.request(ctx, made)
+func (r Retries) tryModel(ctx context.Context, answer asked, left *time.Duration, others int) error {
+	request, err := answer.request(ctx)
 	if err != nil {
 		return err
 	}
 	share := *left / time.Duration(others+1)
 	for tries := 1; ; tries++ {
-		err := g.follow(ctx, made, request)
-		pause := g.Retries.pause(tries, err)
-		if tries >= g.Retries.Tries || !made.wordless(err) || !passes(err) || pause > share {
+		err := answer.follow(ctx, request)
+		pause := r.pause(tries, err)
+		if tries >= r.Tries || !answer.wordless(err) || !passes(err) || pause > share {
 			return err
 		}
 		share, *left = share-pause, *left-pause
-		g.noteTry(ctx, made, err)
-		if err := g.rest(ctx, pause); err != nil {
+		answer.noteTry(ctx, err)
+		if err := answer.rest(ctx, pause); err != nil {
 			return err
 		}
 	}
@@ -96,8 +111,27 @@ func jitter(limit time.Duration) time.Duration {
 	return rand.N(limit) //nolint:gosec // not a secret
 }
 
+// making is a generation on its way through the models.
+type making struct {
+	*generation
+
+	by *Generations
+}
+
+func (m making) request(ctx context.Context) (Request, error) {
+	return m.by.request(ctx, m.generation)
+}
+
+func (m making) follow(ctx context.Context, request Request) error {
+	return m.by.follow(ctx, m.generation, request)
+}
+
 // rest waits, unless the answer is stopped or the server ends, which it returns.
-func (g *Generations) rest(ctx context.Context, pause time.Duration) error {
+func (m making) rest(ctx context.Context, pause time.Duration) error {
+	return rest(ctx, pause, m.by.lastOrders())
+}
+
+func rest(ctx context.Context, pause time.Duration, lastOrders <-chan struct{}) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
@@ -105,15 +139,16 @@ func (g *Generations) rest(ctx context.Context, pause time.Duration) error {
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
-	case <-g.lastOrders():
+	case <-lastOrders:
 		return errInterrupted
 	}
 }
 
 // noteTry keeps with the answer which model has failed it, and why. What the
 // provider told of the failed try is no part of the answer.
-func (g *Generations) noteTry(ctx context.Context, made *generation, err error) {
-	g.Log.WarnContext(ctx, "model did not answer", "message", made.answer.ID, "model", made.source.model.ID, "error", err)
+func (m making) noteTry(ctx context.Context, err error) {
+	made := m.generation
+	m.by.Log.WarnContext(ctx, "model did not answer", "message", made.answer.ID, "model", made.source.model.ID, "error", err)
 	made.mu.Lock()
 	defer made.mu.Unlock()
 	failed := map[string]any{"model": made.source.model.ID, "code": problem.From(err).Kind.Code()}
@@ -138,14 +173,19 @@ const metadataTried = "tried"
 
 // wordless tells whether a provider failed before the answer's first word.
 func (g *generation) wordless(err error) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return isUpstream(err) && g.firstToken.IsZero()
+}
+
+// isUpstream tells whether it is the provider that failed.
+func isUpstream(err error) bool {
 	switch problem.From(err).Kind {
 	case problem.Upstream, problem.UpstreamAuth, problem.UpstreamRejected, problem.UpstreamBusy, problem.UpstreamTimeout:
+		return true
 	default:
 		return false
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.firstToken.IsZero()
 }
 
 // turnTo has another model make the answer.

@@ -24,6 +24,7 @@ type answer struct {
 	client *Client
 	watch  *watch
 	body   io.Reader
+	raw    *raw // nil unless chunks are passed on as they come
 
 	decoder         decoder
 	text, reasoning mender
@@ -65,7 +66,7 @@ func (a *answer) tell(delta chat.Delta) error {
 		a.begun = true
 		a.watch.arrived()
 	}
-	if delta != (chat.Delta{}) && !a.yield(delta, nil) {
+	if !isEmpty(&delta) && !a.yield(delta, nil) {
 		return errLeft
 	}
 	return nil
@@ -74,7 +75,7 @@ func (a *answer) tell(delta chat.Delta) error {
 // begins tells whether a piece is more than signs of life: the model has begun to
 // answer, or has ended.
 func begins(delta *chat.Delta) bool {
-	return delta.Text != "" || delta.Reasoning != "" || delta.CallsTool || delta.FinishReason != ""
+	return delta.Text != "" || delta.Reasoning != "" || delta.CallsTool || delta.FinishReason != "" || delta.Raw != nil
 }
 
 func (a *answer) chunks(events *sse.Reader) error {
@@ -93,7 +94,7 @@ func (a *answer) chunks(events *sse.Reader) error {
 		if err != nil {
 			return a.ended(unreadable.because(err))
 		}
-		if err := a.chunk(c); err != nil {
+		if err := a.chunk(c, event.Data); err != nil {
 			return err
 		}
 	}
@@ -103,7 +104,7 @@ func (a *answer) chunks(events *sse.Reader) error {
 // reason is whole.
 func (a *answer) ended(err error) error {
 	switch {
-	case a.finished:
+	case a.finished, a.raw.isWhole():
 		return nil
 	case errors.Is(err, io.EOF):
 		return unfinished.because(nil)
@@ -119,7 +120,7 @@ func (a *answer) drain() {
 	_, _ = io.CopyN(io.Discard, a.body, 4<<10)
 }
 
-func (a *answer) chunk(c *chunk) error {
+func (a *answer) chunk(c *chunk, data []byte) error {
 	failure := a.failure(c)
 	delta := chat.Delta{Text: a.text.mend(c.choice.text), CallsTool: c.choice.callsTool}
 	delta.Reasoning = a.reasoning.mend(a.thought(&c.choice))
@@ -130,8 +131,13 @@ func (a *answer) chunk(c *chunk) error {
 	if usage := readUsage(c.usage); usage != nil {
 		a.usage = usage
 	}
-	if len(c.choice.finish) > 0 && failure == nil && !a.finished {
+	if a.raw.finishes(c, data) && failure == nil && !a.finished {
 		a.finish(c, &delta)
+	}
+	if failure == nil {
+		if err := a.raw.pass(a, c, &delta, data); err != nil {
+			return err
+		}
 	}
 	if err := a.tell(delta); err != nil {
 		return err

@@ -36,6 +36,9 @@ type Client struct {
 	// FirstToken is how long the first piece of text or reasoning may take, whatever
 	// signs of life come before it; 0 is no limit.
 	FirstToken time.Duration
+	// Whole is how long an answer may take that is asked for in one piece, for which
+	// Silence and FirstToken mean nothing; 0 is no limit.
+	Whole time.Duration
 	// Breaker leaves the provider alone while it fails; nil for none.
 	Breaker *Breaker
 	// OpenRouter tells that the provider knows OpenRouter's additions: the
@@ -60,6 +63,9 @@ func (c *Client) Complete(ctx context.Context, request chat.Request) iter.Seq2[c
 var errLeft = errors.New("llm: the consumer has left")
 
 func (c *Client) complete(ctx context.Context, request chat.Request, yield func(chat.Delta, error) bool) error {
+	if request.Raw != nil && !request.Raw.Stream {
+		return c.whole(ctx, request, yield)
+	}
 	run, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	watch := newWatch(c.Silence, cancel)
@@ -76,7 +82,7 @@ func (c *Client) complete(ctx context.Context, request chat.Request, yield func(
 	if !isStream(response) {
 		return c.refusal(response, body)
 	}
-	a := answer{yield: yield, client: c, watch: watch, body: body}
+	a := answer{yield: yield, client: c, watch: watch, body: body, raw: newRaw(request.Raw)}
 	err = a.read(response.Header.Get("X-Generation-Id"))
 	return c.transportFailure(ctx, run, err, cutOff)
 }
@@ -112,6 +118,23 @@ type wireMessage struct {
 }
 
 func (c *Client) request(ctx context.Context, ask chat.Request) (*http.Request, error) {
+	body, err := c.body(ask)
+	if err != nil {
+		return nil, err
+	}
+	url := strings.TrimRight(c.BaseURL, "/") + "/chat/completions"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	c.setHeader(request.Header)
+	return request, nil
+}
+
+func (c *Client) body(ask chat.Request) ([]byte, error) {
+	if ask.Raw != nil {
+		return c.rawBody(ask)
+	}
 	wire := wireRequest{
 		Model:       ask.ModelID,
 		Messages:    make([]wireMessage, len(ask.Messages)),
@@ -130,17 +153,7 @@ func (c *Client) request(ctx context.Context, ask chat.Request) (*http.Request, 
 	if c.OpenRouter {
 		wire.SessionID = ask.Session
 	}
-	body, err := json.Marshal(wire)
-	if err != nil {
-		return nil, err
-	}
-	url := strings.TrimRight(c.BaseURL, "/") + "/chat/completions"
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	c.setHeader(request.Header)
-	return request, nil
+	return json.Marshal(wire)
 }
 
 func (c *Client) setHeader(header http.Header) {

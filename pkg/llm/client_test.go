@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"reflect"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestGenerationIDIsToldBeforeAnyChunk(t *testing.T) {
 	router := llmtest.New(t)
 	router.Script(llmtest.Hang())
 	for delta, err := range clientOf(t, router).Complete(t.Context(), ask("m", "Hi")) {
-		if err != nil || delta != (chat.Delta{GenerationID: "gen-test"}) {
+		if err != nil || !reflect.DeepEqual(delta, chat.Delta{GenerationID: "gen-test"}) {
 			t.Errorf("got %+v, %v", delta, err)
 		}
 		break

@@ -33,9 +33,9 @@ func (d Demo) Client() *Client {
 	}
 }
 
-// ServeHTTP answers POST …/chat/completions, always as a stream.
+// ServeHTTP answers POST …/chat/completions, as a stream if that is wanted.
 func (d Demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var request wireRequest
+	var request demoRequest
 	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxDemoBody)).Decode(&request); err != nil {
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(http.StatusBadRequest)
@@ -47,18 +47,23 @@ func (d Demo) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		id:    fmt.Sprintf("gen-demo-%016x", rand.Uint64()), //nolint:gosec // a name, no secret
 		model: request.Model,
 		made:  time.Now().Unix(),
+		whole: !request.Stream,
 	}
-	w.Header().Set("Content-Type", sse.ContentType)
 	w.Header().Set("X-Generation-Id", stream.id)
-	stream.send([]byte(": OPENROUTER PROCESSING\n\n"))
-	d.answer(r.Context(), &stream, request)
+	w.Header().Set("Content-Type", "application/json")
+	if request.Stream {
+		w.Header().Set("Content-Type", sse.ContentType)
+		stream.send([]byte(": OPENROUTER PROCESSING\n\n"))
+	}
+	d.answer(r.Context(), &stream, &request)
 }
 
-func (d Demo) answer(ctx context.Context, stream *demoStream, request wireRequest) {
-	made := compose(request.Messages)
+func (d Demo) answer(ctx context.Context, stream *demoStream, request *demoRequest) {
+	history := request.history()
+	made := compose(history)
 	thought, text := made.reasoning, made.text
 	finish := chat.FinishStop
-	if most := request.MaxTokens; most != nil && *most < len(thought)+len(text) {
+	if most := request.limit(); most != nil && *most < len(thought)+len(text) {
 		finish = chat.FinishLength
 		thought = thought[:min(max(*most, 0), len(thought))]
 		text = text[:max(*most-len(thought), 0)]
@@ -73,7 +78,7 @@ func (d Demo) answer(ctx context.Context, stream *demoStream, request wireReques
 			return
 		}
 	}
-	stream.end(finish, demoUsage(request.Messages, len(thought), len(text)))
+	stream.end(finish, demoUsage(history, len(thought), len(text)))
 }
 
 func (d Demo) wait(ctx context.Context) bool {

@@ -3,6 +3,7 @@ package llm
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 
 	"dreamchat/pkg/sse"
 )
@@ -14,6 +15,9 @@ type demoStream struct {
 	model string
 	made  int64 // seconds since 1970
 	buf   []byte
+	// whole gathers the answer, to send it in one piece at the end.
+	whole           bool
+	text, reasoning strings.Builder
 }
 
 type demoChunk struct {
@@ -27,9 +31,10 @@ type demoChunk struct {
 }
 
 type demoChoice struct {
-	Index  int       `json:"index"`
-	Delta  demoDelta `json:"delta"`
-	Finish *string   `json:"finish_reason"`
+	Index   int        `json:"index"`
+	Delta   *demoDelta `json:"delta,omitempty"`
+	Message *demoDelta `json:"message,omitempty"`
+	Finish  *string    `json:"finish_reason"`
 }
 
 type demoDelta struct {
@@ -40,27 +45,31 @@ type demoDelta struct {
 
 // delta sends one piece and tells whether somebody still reads.
 func (s *demoStream) delta(delta demoDelta) bool {
+	if s.whole {
+		s.text.WriteString(delta.Content)
+		s.reasoning.WriteString(delta.Reasoning)
+		return true
+	}
 	delta.Role = "assistant"
-	return s.chunk([]demoChoice{{Delta: delta}}, nil)
+	return s.chunk([]demoChoice{{Delta: &delta}}, nil)
 }
 
 // end sends the reason of the end, the usage and the last event.
 func (s *demoStream) end(finish string, usage map[string]any) {
-	if s.chunk([]demoChoice{{Finish: &finish}}, nil) && s.chunk([]demoChoice{}, usage) {
+	if s.whole {
+		message := demoDelta{Role: "assistant", Content: s.text.String(), Reasoning: s.reasoning.String()}
+		if body, err := s.object("chat.completion", []demoChoice{{Message: &message, Finish: &finish}}, usage); err == nil {
+			s.send(body)
+		}
+		return
+	}
+	if s.chunk([]demoChoice{{Delta: new(demoDelta), Finish: &finish}}, nil) && s.chunk([]demoChoice{}, usage) {
 		s.send([]byte("data: [DONE]\n\n"))
 	}
 }
 
 func (s *demoStream) chunk(choices []demoChoice, usage map[string]any) bool {
-	data, err := json.Marshal(demoChunk{
-		ID:       s.id,
-		Provider: "Dreamchat",
-		Model:    s.model,
-		Object:   "chat.completion.chunk",
-		Created:  s.made,
-		Choices:  choices,
-		Usage:    usage,
-	})
+	data, err := s.object("chat.completion.chunk", choices, usage)
 	if err != nil {
 		return false
 	}
@@ -68,6 +77,18 @@ func (s *demoStream) chunk(choices []demoChoice, usage map[string]any) bool {
 	s.buf = append(s.buf, data...)
 	s.buf = sse.End(s.buf)
 	return s.send(s.buf)
+}
+
+func (s *demoStream) object(kind string, choices []demoChoice, usage map[string]any) ([]byte, error) {
+	return json.Marshal(demoChunk{
+		ID:       s.id,
+		Provider: "Dreamchat",
+		Model:    s.model,
+		Object:   kind,
+		Created:  s.made,
+		Choices:  choices,
+		Usage:    usage,
+	})
 }
 
 func (s *demoStream) send(event []byte) bool {

@@ -48,6 +48,9 @@ func (e *statusError) Error() string {
 	return fmt.Sprintf("provider answered with status %d, code %q, type %q", e.status, e.code, e.kind)
 }
 
+// ProviderStatus is the status that the provider told, 0 for none.
+func (e *statusError) ProviderStatus() int { return e.status }
+
 // harmless is the start of a text of the provider, on one line; it is empty if
 // the text holds our key, or a part of it that others must not see.
 func (c *Client) harmless(text string) string {

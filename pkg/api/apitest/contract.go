@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -77,11 +78,11 @@ func seal(ref *openapi3.SchemaRef) {
 // find returns the operation that a request calls and the parts of its path.
 func (c *Contract) find(request *http.Request) (*routers.Route, map[string]string) {
 	for _, template := range c.doc.Paths.InMatchingOrder() {
-		parameters, ok := match(template, request.URL.EscapedPath())
+		item := c.doc.Paths.Value(template)
+		parameters, ok := match(template, request.URL.EscapedPath(), takesRest(item))
 		if !ok {
 			continue
 		}
-		item := c.doc.Paths.Value(template)
 		operation := item.GetOperation(request.Method)
 		if operation == nil {
 			return nil, nil
@@ -97,8 +98,20 @@ func (c *Contract) find(request *http.Request) (*routers.Route, map[string]strin
 	return nil, nil
 }
 
-func match(template, path string) (map[string]string, bool) {
+// takesRest tells whether the last parameter of a path is all that is left of it,
+// slashes included, for which OpenAPI has no words.
+func takesRest(item *openapi3.PathItem) bool {
+	return slices.ContainsFunc(item.Parameters, func(parameter *openapi3.ParameterRef) bool {
+		rest, _ := parameter.Value.Extensions["x-rest-of-path"].(bool)
+		return rest
+	})
+}
+
+func match(template, path string, rest bool) (map[string]string, bool) {
 	names, parts := strings.Split(template, "/"), strings.Split(path, "/")
+	if rest {
+		parts = strings.SplitN(path, "/", len(names))
+	}
 	if len(names) != len(parts) {
 		return nil, false
 	}

@@ -3,6 +3,7 @@ package apitest
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/labstack/echo/v4"
@@ -22,6 +23,9 @@ func (c *Contract) Routes(tb testing.TB, routes []*echo.Route) {
 	}
 	var described []string
 	for path, item := range c.doc.Paths.Map() {
+		if takesRest(item) {
+			path = path[:strings.LastIndex(path, "{")] + "*"
+		}
 		for method := range item.Operations() {
 			described = append(described, method+" "+parameter.ReplaceAllString(path, ":$1"))
 		}

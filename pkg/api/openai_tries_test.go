@@ -1,0 +1,109 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"dreamchat/pkg/api"
+	"dreamchat/pkg/api/apitest"
+	"dreamchat/pkg/chat"
+	"dreamchat/pkg/llm/llmtest"
+	"dreamchat/pkg/problem"
+)
+
+// counting starts a service that asks models again, soon, and tells how each
+// completion ended.
+func counting(t *testing.T, tries int, fallbacks ...string) (*apitest.Service, <-chan chat.Completed) {
+	t.Helper()
+	ended := make(chan chat.Completed, 100)
+	s := apitest.Start(t, apitest.Options{Silence: 200 * time.Millisecond, Change: func(server *api.Server) {
+		server.Completions.Retries = chat.Retries{Tries: tries, Pause: time.Millisecond, Limit: 20 * time.Second}
+		server.Completions.OnFinish = func(completed chat.Completed) { ended <- completed }
+		server.Models.Fallbacks = fallbacks
+	}})
+	return s, ended
+}
+
+func TestCompletionIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, test := range trials() {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			s, ended := counting(t, 2)
+			for _, script := range test.scripts {
+				s.Router.Script(script...)
+			}
+			request := streamed(true)
+			if test.fallbacks != nil {
+				request["models"] = test.fallbacks
+			}
+			s.User().Post(completions, request)
+			if got := asked(t, s); !slices.Equal(got, test.asked) {
+				t.Errorf("asked %q, want %q", got, test.asked)
+			}
+			got := <-ended
+			if got.ModelID != test.asked[len(test.asked)-1] || (got.Err == nil) != (test.kind == 0) || got.Err != nil && !errors.Is(got.Err, test.kind) {
+				t.Errorf("it ended as %+v", got)
+			}
+		})
+	}
+}
+
+func TestCompletionFallsBackToTheModelsOfTheSettings(t *testing.T) {
+	t.Parallel()
+	s, _ := counting(t, 1, second)
+	user := s.User()
+	s.Router.Script(llmtest.ErrorStatus(500, "Oh no.", ""))
+	user.Post(completions, streamed(true)).Status(http.StatusOK)
+	s.Router.Script(llmtest.ErrorStatus(500, "Oh no.", ""))
+	alone := streamed(true)
+	alone["models"] = []string{}
+	user.Post(completions, alone).Status(http.StatusBadGateway)
+	first := streamed(true)
+	first["model"], first["models"] = nil, []string{third, second}
+	s.Router.Script(llmtest.ErrorStatus(500, "Oh no.", ""))
+	user.Post(completions, first).Status(http.StatusOK)
+	if got, want := asked(t, s), []string{apitest.Model, second, apitest.Model, third, second}; !slices.Equal(got, want) {
+		t.Errorf("asked %q, want %q", got, want)
+	}
+}
+
+func TestCompletionIsCounted(t *testing.T) {
+	t.Parallel()
+	s, ended := counting(t, 1)
+	user := s.User()
+	ends := func(name string, status chat.Status, usage bool) chat.Completed {
+		t.Helper()
+		got := <-ended
+		if got.UserID != user.Session.User.ID || got.Provider != "openrouter" || got.ModelID != apitest.Model || got.Status != status ||
+			got.GenerationID != "gen-test" || (got.Usage != nil) != usage || usage && got.PromptTokens != 3 || got.Duration <= 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+		return got
+	}
+	s.Router.Script(llmtest.Text("Hello"), llmtest.Finish("stop"), llmtest.Usage(3, 5, 1, "0.1"), llmtest.Done())
+	user.Post(completions, streamed(false)).Status(http.StatusOK)
+	if got := ends("streamed", chat.StatusComplete, true); *got.Usage.Cost != "0.1" || got.FirstToken <= 0 {
+		t.Errorf("streamed: %+v", got)
+	}
+	s.Router.Script(llmtest.Reply(http.StatusOK, "application/json", `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`))
+	user.Post(completions, completion(apitest.Model, "Hi")).Status(http.StatusOK)
+	ends("whole", chat.StatusComplete, true)
+	s.Router.Script(llmtest.Text("Hello"), llmtest.Usage(3, 5, 1, "0.1"), llmtest.Cut())
+	user.Post(completions, streamed(false)).Status(http.StatusOK)
+	if got := ends("broken", chat.StatusFailed, true); !errors.Is(got.Err, problem.Upstream) {
+		t.Errorf("broken: %v", got.Err)
+	}
+	s.Router.Script(llmtest.Text("Hello"), llmtest.Hang())
+	ctx, leave := context.WithCancel(t.Context())
+	response := user.Open(ctx, http.MethodPost, completions, streamed(false))
+	leave()
+	_ = response.Body.Close()
+	if got := ends("left", chat.StatusStopped, false); !errors.Is(got.Err, context.Canceled) {
+		t.Errorf("left: %v", got.Err)
+	}
+}
