@@ -57,7 +57,7 @@ func (s *Server) createChatCompletion(c echo.Context, caller auth.Caller) error 
 		if delta.Raw == nil {
 			continue
 		}
-		if err := out.chunks(delta.Raw); err != nil {
+		if out.chunks(delta.Raw) != nil {
 			return nil // the client has gone
 		}
 	}

@@ -83,7 +83,7 @@ func TestCompletionIsRefused(t *testing.T) {
 func TestCompletionFailsWithARealStatusBeforeTheFirstWord(t *testing.T) {
 	t.Parallel()
 	s := apitest.Start(t, apitest.Options{Silence: 300 * time.Millisecond, Change: func(server *api.Server) {
-		server.Models.Providers["openrouter"].(*llm.Client).Whole = 300 * time.Millisecond //nolint:forcetypeassert // it is one
+		server.Models.Providers["openrouter"].(*llm.Client).Whole = 300 * time.Millisecond
 	}})
 	user := s.User()
 	status := func(code int) []llmtest.Step { return []llmtest.Step{llmtest.ErrorStatus(code, "Oh no.", "7")} }
@@ -100,7 +100,8 @@ func TestCompletionFailsWithARealStatusBeforeTheFirstWord(t *testing.T) {
 		{"too long", status(413), http.StatusRequestEntityTooLarge, "upstream_rejected", "invalid_request_error", "7", true},
 		{"breaks a rule", status(422), http.StatusUnprocessableEntity, "upstream_rejected", "invalid_request_error", "7", true},
 		{
-			"moderation", []llmtest.Step{llmtest.Reply(403, "application/json", `{"error":{"code":403,"message":"Oh no.","metadata":{"reasons":["x"]}}}`)},
+			"moderation",
+			[]llmtest.Step{llmtest.Reply(403, "application/json", `{"error":{"code":403,"message":"Oh no.","metadata":{"reasons":["x"]}}}`)},
 			http.StatusBadRequest, "upstream_rejected", "invalid_request_error", "", true,
 		},
 		{"our key", status(401), http.StatusBadGateway, "upstream_auth", "server_error", "7", false},

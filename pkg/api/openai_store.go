@@ -84,7 +84,7 @@ func (s *Server) showCompletion(c echo.Context, caller auth.Caller, raw *chat.Ra
 		case !raw.Stream:
 			body = chunks[len(chunks)-1]
 		default:
-			if err := out.chunks(chunks...); err != nil {
+			if out.chunks(chunks...) != nil {
 				return nil // the client has gone
 			}
 		}
@@ -102,7 +102,7 @@ func (s *Server) endCompletion(c echo.Context, caller auth.Caller, raw *chat.Raw
 	if !raw.Stream {
 		return private(c, http.StatusOK, reply.whole(answer))
 	}
-	if err := out.object(reply.finish(answer)); err != nil {
+	if out.object(reply.finish(answer)) != nil {
 		return nil // the client has gone
 	}
 	return out.end(nil)
@@ -143,7 +143,7 @@ func (s *Server) replayCompletion(c echo.Context, caller auth.Caller, raw *chat.
 			if event.Type != chat.EventChunk {
 				continue
 			}
-			if err := out.object(reply.text(event)); err != nil {
+			if out.object(reply.text(event)) != nil {
 				return nil // the client has gone
 			}
 		}
@@ -163,7 +163,7 @@ func (s *Server) endReplay(c echo.Context, caller auth.Caller, raw *chat.Raw, ou
 		last = append(last, reply.usage(answer))
 	}
 	for _, chunk := range last {
-		if err := out.object(chunk); err != nil {
+		if out.object(chunk) != nil {
 			return nil // the client has gone
 		}
 	}

@@ -3,6 +3,7 @@ package chat
 import (
 	"bytes"
 	"encoding/json"
+	"maps"
 	"strings"
 )
 
@@ -41,4 +42,11 @@ func (r *Raw) size() int {
 func isData(text string) bool {
 	const long = 1000
 	return len(text) > long && !strings.ContainsFunc(text[:long], func(r rune) bool { return r <= ' ' || r > '~' })
+}
+
+// asked is what is asked for, however its answer is to be told.
+func (r *Raw) asked() map[string]json.RawMessage {
+	members := maps.Clone(r.Members)
+	delete(members, "stream_options")
+	return members
 }

@@ -125,7 +125,7 @@ func (p *Prompt) hash() string {
 		fields = append(fields, p.Fallbacks)
 	}
 	if p.Raw != nil {
-		fields = append(fields, p.Raw.Members)
+		fields = append(fields, p.Raw.asked())
 	}
 	return requestHash(fields...)
 }
