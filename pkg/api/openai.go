@@ -57,7 +57,7 @@ func (s *Server) createChatCompletion(c echo.Context, caller auth.Caller) error 
 		if delta.Raw == nil {
 			continue
 		}
-		if out.chunks(delta.Raw) != nil {
+		if !out.chunks(delta.Raw) {
 			return nil // the client has gone
 		}
 	}

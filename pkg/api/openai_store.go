@@ -84,7 +84,7 @@ func (s *Server) showCompletion(c echo.Context, caller auth.Caller, raw *chat.Ra
 		case !raw.Stream:
 			body = chunks[len(chunks)-1]
 		default:
-			if out.chunks(chunks...) != nil {
+			if !out.chunks(chunks...) {
 				return nil // the client has gone
 			}
 		}
@@ -102,7 +102,7 @@ func (s *Server) endCompletion(c echo.Context, caller auth.Caller, raw *chat.Raw
 	if !raw.Stream {
 		return private(c, http.StatusOK, reply.whole(answer))
 	}
-	if out.object(reply.finish(answer)) != nil {
+	if !out.object(reply.finish(answer)) {
 		return nil // the client has gone
 	}
 	return out.end(nil)
@@ -143,7 +143,7 @@ func (s *Server) replayCompletion(c echo.Context, caller auth.Caller, raw *chat.
 			if event.Type != chat.EventChunk {
 				continue
 			}
-			if out.object(reply.text(event)) != nil {
+			if !out.object(reply.text(event)) {
 				return nil // the client has gone
 			}
 		}
@@ -163,7 +163,7 @@ func (s *Server) endReplay(c echo.Context, caller auth.Caller, raw *chat.Raw, ou
 		last = append(last, reply.usage(answer))
 	}
 	for _, chunk := range last {
-		if out.object(chunk) != nil {
+		if !out.object(chunk) {
 			return nil // the client has gone
 		}
 	}

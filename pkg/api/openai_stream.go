@@ -58,8 +58,9 @@ func (w *chunkWriter) close() {
 	}
 }
 
-// chunks writes JSON objects without line breaks, each as an event, at once.
-func (w *chunkWriter) chunks(objects ...[]byte) error {
+// chunks writes JSON objects without line breaks, each as an event, at once. It
+// tells whether somebody still reads.
+func (w *chunkWriter) chunks(objects ...[]byte) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.open()
@@ -67,20 +68,17 @@ func (w *chunkWriter) chunks(objects ...[]byte) error {
 	defer b.free()
 	for _, object := range objects {
 		b.frame = sse.End(append(sse.Begin(b.frame, ""), object...))
-		if err := b.flush(maxWrite); err != nil {
-			return err
+		if b.flush(maxWrite) != nil {
+			return false
 		}
 	}
-	return b.flush(1)
+	return b.flush(1) == nil
 }
 
 // object writes one event of our own.
-func (w *chunkWriter) object(body any) error {
+func (w *chunkWriter) object(body any) bool {
 	text, err := json.Marshal(body)
-	if err != nil {
-		return err
-	}
-	return w.chunks(text)
+	return err == nil && w.chunks(text)
 }
 
 // end ends the stream: a whole one with [DONE], another one with its error and
@@ -90,9 +88,9 @@ func (w *chunkWriter) end(err error) error {
 	case err != nil && w.stream == nil:
 		return err
 	case err != nil:
-		_ = w.object(openAIError(w.server.toProblem(err, w.c))) // or the client has gone
+		w.object(openAIError(w.server.toProblem(err, w.c)))
 	default:
-		_ = w.chunks([]byte("[DONE]"))
+		w.chunks([]byte("[DONE]"))
 	}
 	return nil
 }

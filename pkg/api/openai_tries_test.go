@@ -46,7 +46,7 @@ func TestCompletionIsTriedAgain(t *testing.T) {
 				t.Errorf("asked %q, want %q", got, test.asked)
 			}
 			got := <-ended
-			if got.ModelID != test.asked[len(test.asked)-1] || (got.Err == nil) != (test.kind == 0) || got.Err != nil && !errors.Is(got.Err, test.kind) {
+			if got.Model.ID != test.asked[len(test.asked)-1] || (got.Err == nil) != (test.kind == 0) || got.Err != nil && !errors.Is(got.Err, test.kind) {
 				t.Errorf("it ended as %+v", got)
 			}
 		})
@@ -79,15 +79,15 @@ func TestCompletionIsCounted(t *testing.T) {
 	ends := func(name string, status chat.Status, usage bool) chat.Completed {
 		t.Helper()
 		got := <-ended
-		if got.UserID != user.Session.User.ID || got.Provider != "openrouter" || got.ModelID != apitest.Model || got.Status != status ||
-			got.GenerationID != "gen-test" || (got.Usage != nil) != usage || usage && got.PromptTokens != 3 || got.Duration <= 0 {
+		if got.UserID != user.Session.User.ID || got.Provider != "openrouter" || got.Model.ID != apitest.Model || got.Status != status ||
+			got.Spent.GenerationID != "gen-test" || !got.Began || got.Spent.Estimated == usage || usage && got.PromptTokens != 3 || got.Duration <= 0 {
 			t.Errorf("%s: %+v", name, got)
 		}
 		return got
 	}
 	s.Router.Script(llmtest.Text("Hello"), llmtest.Finish("stop"), llmtest.Usage(3, 5, 1, "0.1"), llmtest.Done())
 	user.Post(completions, streamed(false)).Status(http.StatusOK)
-	if got := ends("streamed", chat.StatusComplete, true); *got.Usage.Cost != "0.1" || got.FirstToken <= 0 {
+	if got := ends("streamed", chat.StatusComplete, true); *got.Spent.Usage.Cost != "0.1" || got.FirstToken <= 0 {
 		t.Errorf("streamed: %+v", got)
 	}
 	s.Router.Script(llmtest.Reply(http.StatusOK, "application/json", `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}],"usage":{"prompt_tokens":3,"completion_tokens":4}}`))

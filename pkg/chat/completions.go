@@ -26,12 +26,12 @@ type Completed struct {
 	Outcome
 
 	UserID string
-	// ModelID is the model that answered, or failed last.
-	ModelID string
-	// GenerationID is that model's provider's name for the answer, if it was told.
-	GenerationID string
-	// Usage is nil if the provider did not tell, as after a break.
-	Usage *Usage
+	// Model is the one that answered, or failed last.
+	Model Model
+	// Spent is what it took, as far as its provider told, else about. It is nothing
+	// that the provider bills if Began is false.
+	Spent Spent
+	Began bool
 	// Err is why the answer is not whole: nil for one that is, a *problem.Error, or
 	// context.Canceled if the caller left.
 	Err error
@@ -87,8 +87,7 @@ type passing struct {
 	wanted         Wanted
 	yield          func(Delta, error) bool
 	started, first time.Time
-	generationID   string
-	usage          *Usage
+	receipt        *Receipt // of the last try
 	left           bool
 }
 
@@ -97,16 +96,12 @@ func (p *passing) request(context.Context) (Request, error) {
 }
 
 func (p *passing) follow(ctx context.Context, request Request) error {
+	p.receipt = NewReceipt(&request)
 	for delta, err := range p.provider.Complete(ctx, request) {
 		if err != nil {
 			return err
 		}
-		if delta.GenerationID != "" {
-			p.generationID = delta.GenerationID
-		}
-		if delta.Usage != nil {
-			p.usage = delta.Usage
-		}
+		p.receipt.Note(delta)
 		if delta.Raw != nil && p.first.IsZero() {
 			p.first = time.Now()
 		}
@@ -121,8 +116,7 @@ func (p *passing) follow(ctx context.Context, request Request) error {
 func (p *passing) wordless(err error) bool { return isUpstream(err) && p.first.IsZero() }
 
 func (p *passing) noteTry(ctx context.Context, err error) {
-	p.by.Log.WarnContext(ctx, "model did not answer", "model", p.model.ID, "generation", p.generationID, "error", err)
-	p.generationID, p.usage = "", nil
+	p.by.Log.WarnContext(ctx, "model did not answer", "model", p.model.ID, "error", err)
 }
 
 func (p *passing) turnTo(next candidate) { p.candidate = next }
@@ -136,9 +130,13 @@ func (p *passing) finish(err error) {
 	if p.by.OnFinish == nil {
 		return
 	}
+	spent, began := p.receipt.Spent()
 	ended := Completed{
-		Outcome: Outcome{Provider: p.model.Provider, Status: StatusComplete, Duration: time.Since(p.started)},
-		UserID:  p.wanted.UserID, ModelID: p.model.ID, GenerationID: p.generationID, Usage: p.usage, Err: err,
+		Outcome: Outcome{
+			Provider: p.model.Provider, Status: StatusComplete, Duration: time.Since(p.started),
+			PromptTokens: spent.Usage.PromptTokens, CompletionTokens: spent.Usage.CompletionTokens,
+		},
+		UserID: p.wanted.UserID, Model: p.model, Spent: spent, Began: began, Err: err,
 	}
 	switch {
 	case err == nil:
@@ -149,9 +147,6 @@ func (p *passing) finish(err error) {
 	}
 	if !p.first.IsZero() {
 		ended.FirstToken = p.first.Sub(p.started)
-	}
-	if p.usage != nil {
-		ended.PromptTokens, ended.CompletionTokens = p.usage.PromptTokens, p.usage.CompletionTokens
 	}
 	p.by.OnFinish(ended)
 }

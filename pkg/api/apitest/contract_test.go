@@ -170,13 +170,13 @@ func TestRoutesComparesBothWays(t *testing.T) {
 	for _, want := range []string{
 		"GET /api/v1/secrets is served and not described",
 		"DELETE /api/v1/conversations/:id is described in openapi.yaml and not served",
-		"GET /api/v1/models/:provider/:name is described in openapi.yaml and not served",
+		"GET /api/v1/models/* is described in openapi.yaml and not served",
 	} {
 		if !strings.Contains(complaints, want) {
 			t.Errorf("%q is missing in\n%s", want, complaints)
 		}
 	}
-	if strings.Contains(complaints, "/:id/events ") || strings.Contains(complaints, "/*") {
+	if strings.Contains(complaints, "/:id/events ") || strings.Contains(complaints, " /*") {
 		t.Errorf("complains without a reason:\n%s", complaints)
 	}
 }

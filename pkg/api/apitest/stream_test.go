@@ -128,7 +128,8 @@ func TestTransportChecksCompletionStreams(t *testing.T) {
 		{"without its end", chunks, "ends without [DONE]"},
 		{"ended twice", whole + "data: [DONE]\n\n", "follows on the last one"},
 		{"chunk after a failure", failure + strings.SplitAfter(whole, "\n\n")[0], "follows on the last one"},
-		{"wrong chunk", strings.Replace(whole, `"index":0,`, "", 1), "index"},
+		{"end after a failure", failure + "data: [DONE]\n\n", "follows on the last one"},
+		{"wrong chunk", strings.Replace(whole, `"index":0,`, `"index":"0",`, 1), "index"},
 		{"not JSON", "data: {\n\n" + whole, "not a JSON object"},
 		{"named event", "event: chunk\n" + whole, "other fields than data"},
 	}
