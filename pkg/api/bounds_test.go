@@ -25,14 +25,11 @@ func TestAnswersAreBounded(t *testing.T) {
 	if n := len(kept.Content); kept.Status != chat.StatusComplete || kept.FinishReason != chat.FinishLength || n < 4<<20 || n > 5<<20 {
 		t.Errorf("the answer has %d bytes, is %s and ended by %s", n, kept.Status, kept.FinishReason)
 	}
-	whole := apitest.Decode[struct {
-		Choices []struct {
-			Message      struct{ Content string }
-			FinishReason string `json:"finish_reason"`
-		}
-	}](user.Post(completions, completion(apitest.Model, "Say it all")).Status(http.StatusOK)).Choices[0]
-	if n := len(whole.Message.Content); whole.FinishReason != chat.FinishLength || n < 4<<20 || n > 5<<20 {
-		t.Errorf("the completion has %d bytes and ended by %s", n, whole.FinishReason)
+	request := map[string]any{"model": apitest.Model, "stream": true, "store": true, "messages": []any{map[string]any{"role": "user", "content": "Say it all"}}}
+	request["metadata"] = map[string]any{"conversation_id": user.Conversation().ID}
+	chunks := data(t, user.Post(completions, request).Status(http.StatusOK).Bytes)
+	if n := len(chunks); chunks[n-1] != "[DONE]" || !strings.Contains(chunks[n-2], `"finish_reason":"length"`) {
+		t.Errorf("the completion ends with %.100q", chunks[n-2:])
 	}
 	for n := range 2 {
 		upstream, err := s.Router.Await(t.Context(), n+1)

@@ -12,7 +12,7 @@ import (
 )
 
 // maxTapped bounds what a caller may leave unread, in bytes.
-const maxTapped = 1 << 20
+const maxTapped = 8 << 20
 
 // errTapFull ends a tap whose reader is too slow. The answer goes on.
 var errTapFull = problem.TooMany.New("The answer was read too slowly. It goes on, and is kept in its conversation.")
