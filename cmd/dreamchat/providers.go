@@ -19,6 +19,10 @@ const (
 	providerOllama     = "ollama"
 )
 
+// wholeTime is how long an answer may take that is asked for in one piece: as long
+// as OpenAI's own clients wait.
+const wholeTime = 10 * time.Minute
+
 // maxServers bounds the servers that PROVIDERS may name.
 const maxServers = 20
 
@@ -88,6 +92,7 @@ func (s *settings) client(server modelServer) *llm.Client {
 		HTTP:       &http.Client{Transport: llm.NewTransport()},
 		Silence:    s.LLMTimeout,
 		FirstToken: s.FirstToken,
+		Whole:      wholeTime,
 	}
 }
 

@@ -3,6 +3,7 @@ package chat
 import (
 	"encoding/json"
 	"maps"
+	"slices"
 	"strings"
 )
 
@@ -83,6 +84,7 @@ func (t *toolCalls) keep(metadata Metadata) Metadata {
 	if kept == nil {
 		kept = Metadata{}
 	}
+	slices.SortFunc(t.calls, func(a, b *toolCall) int { return a.Index - b.Index })
 	list := make([]ToolCall, 0, len(t.calls))
 	for _, call := range t.calls {
 		made := call.ToolCall

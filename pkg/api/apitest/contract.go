@@ -85,7 +85,7 @@ func (c *Contract) find(request *http.Request) (*routers.Route, map[string]strin
 		}
 		operation := item.GetOperation(request.Method)
 		if operation == nil {
-			return nil, nil
+			continue
 		}
 		return &routers.Route{
 			Spec:      c.doc,
