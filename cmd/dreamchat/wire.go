@@ -122,7 +122,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Messages:    &chat.Messages{Store: db, Cursors: key.Derive("message cursors")},
 		Generations: generations,
 		Completions: &chat.Completions{
-			Models: models, Log: log, Retries: generations.Retries,
+			Models: models, Ledger: ledger, Log: log, Retries: generations.Retries,
 			OnFinish: func(ended chat.Completed) { caches.metrics.Finished(ended.Outcome) },
 		},
 		Changes: changes,

@@ -179,6 +179,7 @@ func (r *completionReader) bounds(asked *completionRequest) {
 		if r.field(name, &most, "must be a whole number") && (most < 1 || most > maxCompletions) {
 			r.complain(name, "must be from 1 to 200000")
 		}
+		asked.raw.MaxTokens = max(asked.raw.MaxTokens, most)
 	}
 	for name, most := range map[string]float64{"temperature": 2, "top_p": 1} {
 		var value float64

@@ -150,7 +150,7 @@ func TestCompletionInOnePiece(t *testing.T) {
 		if page := list(user, ""); page.Total != 0 {
 			t.Errorf("%d conversations came of it", page.Total)
 		}
-		if sums := usage(user, ""); sums.Total.Messages != 0 {
+		if sums := usage(user, ""); sums.Total.Messages != 1 || sums.Total.TokensUsed != 8 || sums.Total.Cost != "0.000011" {
 			t.Errorf("it counts as %+v", sums.Total)
 		}
 	})

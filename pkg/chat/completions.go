@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"dreamchat/pkg/id"
 	"dreamchat/pkg/problem"
 )
 
@@ -14,6 +15,7 @@ import (
 // Its methods are safe for concurrent use once its fields are set.
 type Completions struct {
 	Models *Models
+	Ledger *Ledger
 	Log    *slog.Logger
 	// Retries is how models are asked again that fail before their first token.
 	Retries Retries
@@ -28,10 +30,8 @@ type Completed struct {
 	UserID string
 	// Model is the one that answered, or failed last.
 	Model Model
-	// Spent is what it took, as far as its provider told, else about. It is nothing
-	// that the provider bills if Began is false.
+	// Spent is what it took, as far as its provider told, else about.
 	Spent Spent
-	Began bool
 	// Err is why the answer is not whole: nil for one that is, a *problem.Error, or
 	// context.Canceled if the caller left.
 	Err error
@@ -50,7 +50,10 @@ type Wanted struct {
 // Stream asks a model, or those in its place, and yields the answer piece by
 // piece, as Provider does; once a Raw was yielded no other model is asked. An
 // unknown model is problem.UnknownModel, one that cannot answer
-// problem.InactiveModel. Cancelling ctx ends the answer.
+// problem.InactiveModel, and what the account's budget does not allow
+// problem.BudgetExceeded. What it took is charged before the sequence ends, which
+// must be asked for, else what was reserved for it stays so. Cancelling ctx ends the
+// answer.
 func (c *Completions) Stream(ctx context.Context, wanted Wanted) (iter.Seq2[Delta, error], error) {
 	model, provider, err := c.Models.Resolve(ctx, wanted.ModelID)
 	if err != nil {
@@ -60,16 +63,25 @@ func (c *Completions) Stream(ctx context.Context, wanted Wanted) (iter.Seq2[Delt
 	if err != nil {
 		return nil, err
 	}
+	first := candidate{model: model, provider: provider}
+	estimate, err := wanted.Raw.dearest(append([]candidate{first}, fallbacks...))
+	if err != nil {
+		return nil, err
+	}
+	charge := Charge{
+		ID: id.New(), UserID: wanted.UserID, Kind: ChargeCompletion,
+		Provider: model.Provider, ModelID: model.ID, CreatedAt: now(),
+	}
+	if err := c.Ledger.open(ctx, charge, estimate); err != nil {
+		return nil, err
+	}
 	return func(yield func(Delta, error) bool) {
-		p := &passing{
-			candidate: candidate{model: model, provider: provider},
-			by:        c, wanted: wanted, yield: yield, started: time.Now(),
-		}
+		p := &passing{candidate: first, by: c, wanted: wanted, charge: charge, yield: yield, started: time.Now()}
 		err := c.Retries.try(ctx, p, fallbacks)
 		if ctx.Err() != nil || errors.Is(err, errCallerLeft) {
 			err = context.Canceled
 		}
-		p.finish(err)
+		p.finish(ctx, err)
 		if err != nil && !p.left {
 			yield(Delta{}, err)
 		}
@@ -87,6 +99,7 @@ type passing struct {
 	wanted         Wanted
 	yield          func(Delta, error) bool
 	started, first time.Time
+	charge         Charge   // as it was opened
 	receipt        *Receipt // of the last try
 	left           bool
 }
@@ -125,18 +138,22 @@ func (p *passing) rest(ctx context.Context, pause time.Duration) error {
 	return rest(ctx, pause, nil)
 }
 
-// finish tells how the answer went.
-func (p *passing) finish(err error) {
+// finish charges the answer, and tells how it went.
+func (p *passing) finish(ctx context.Context, err error) {
+	p.by.Ledger.close(ctx, p.charge, p.model, p.receipt)
 	if p.by.OnFinish == nil {
 		return
 	}
 	spent, began := p.receipt.Spent()
+	if !began {
+		spent = Spent{}
+	}
 	ended := Completed{
 		Outcome: Outcome{
 			Provider: p.model.Provider, Status: StatusComplete, Duration: time.Since(p.started),
 			PromptTokens: spent.Usage.PromptTokens, CompletionTokens: spent.Usage.CompletionTokens,
 		},
-		UserID: p.wanted.UserID, Model: p.model, Spent: spent, Began: began, Err: err,
+		UserID: p.wanted.UserID, Model: p.model, Spent: spent, Err: err,
 	}
 	switch {
 	case err == nil:

@@ -34,9 +34,13 @@ func (m *Model) estimate(turns []Turn, maxTokens int) Estimate {
 	for _, turn := range turns {
 		bytes += len(turn.Content) + len(turn.ReasoningDetails)
 	}
+	return m.estimateBytes(bytes, len(turns), maxTokens)
+}
+
+func (m *Model) estimateBytes(bytes, turns, maxTokens int) Estimate {
 	estimate := Estimate{
 		ModelID:          m.ID,
-		PromptTokens:     TokenRange{Min: EstimateTokens(bytes), Max: bytes + turnTokens*(len(turns)+1)},
+		PromptTokens:     TokenRange{Min: EstimateTokens(bytes), Max: bytes + turnTokens*(turns+1)},
 		CompletionTokens: TokenRange{Min: 1, Max: maxTokens},
 	}
 	if window := m.ContextLength; window > 0 {

@@ -37,13 +37,9 @@ func (g *Generations) reservation(
 	if err != nil || !budget.limits() {
 		return nil, err
 	}
-	question := ""
-	if d.question != nil {
-		question = d.question.Content
-	}
 	most := "0"
 	for _, candidate := range candidates {
-		estimate, err := g.foresee(ctx, conversation, &candidate.model, question, d.maxTokens)
+		estimate, err := g.draftEstimate(ctx, conversation, &candidate.model, d)
 		if err != nil {
 			return nil, err
 		}
@@ -57,4 +53,16 @@ func (g *Generations) reservation(
 	charge := answer.charge(Charge{Provider: candidates[0].model.Provider, Reserved: &most, State: ChargeOpen})
 	charge.UserID = conversation.UserID
 	return &Reservation{Charge: charge, Budget: budget}, nil
+}
+
+// draftEstimate is what a model may take for the answer to a draft.
+func (g *Generations) draftEstimate(ctx context.Context, conversation *Conversation, model *Model, d *draft) (Estimate, error) {
+	if d.raw != nil {
+		return d.raw.estimate(model), nil
+	}
+	question := ""
+	if d.question != nil {
+		question = d.question.Content
+	}
+	return g.foresee(ctx, conversation, model, question, d.maxTokens)
 }
