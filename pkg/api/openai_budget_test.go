@@ -13,15 +13,15 @@ import (
 func TestCompletionsStayWithinTheBudget(t *testing.T) {
 	budgeted(t, "0.00004", "", func(t *testing.T, s *apitest.Service) {
 		user := s.User()
-		// The words of the request have 17 bytes, its turn takes twice 16 tokens: 49 at
+		// The members of the request have 54 bytes, its turn takes twice 16 tokens: 86 at
 		// 0.00000015, and the answer 10 at 0.0000006.
-		const most = "0.00001335"
+		const most = "0.0000189"
 		short := streamed(true)
 		short["max_completion_tokens"] = 10
 		s.Router.Script(llmtest.Text("Hel"), llmtest.Hang())
 		ctx, leave := context.WithCancel(t.Context())
 		response := user.Open(ctx, http.MethodPost, completions, short)
-		if got := standing(user); got != "day 0+"+most+"/0.00002665 " {
+		if got := standing(user); got != "day 0+"+most+"/0.0000211 " {
 			t.Errorf("while it runs: %s", got)
 		}
 		long := streamed(true)
@@ -29,7 +29,13 @@ func TestCompletionsStayWithinTheBudget(t *testing.T) {
 		limitless := kept(user.Conversation().ID, true)
 		several := streamed(true)
 		several["n"], several["max_tokens"] = 5, 10
-		for name, request := range map[string]any{"too long": long, "without a limit": limitless, "too often": several} {
+		picture := streamed(true)
+		picture["max_tokens"], picture["messages"] = 1, []any{map[string]any{"role": "user", "content": []any{
+			map[string]any{"type": "image_url", "image_url": map[string]any{"url": "https://example.com/a.png"}},
+		}}}
+		wordy := streamed(true)
+		wordy["max_tokens"], wordy["messages"] = 1, []any{map[string]any{"role": "user", "content": strings.Repeat("a", 20_000)}}
+		for name, request := range map[string]any{"a picture": picture, "a long word": wordy, "too long": long, "without a limit": limitless, "too often": several} {
 			refused := user.Post(completions, request).Status(http.StatusPaymentRequired)
 			if got := envelope(refused); got.Code != "budget_exceeded" || got.Type != "insufficient_quota" || !strings.Contains(got.Message, "budget") {
 				t.Errorf("%s: %+v", name, got)

@@ -34,21 +34,17 @@ func (m *Model) estimate(turns []Turn, maxTokens int) Estimate {
 	for _, turn := range turns {
 		bytes += len(turn.Content) + len(turn.ReasoningDetails)
 	}
-	return m.estimateBytes(bytes, len(turns), maxTokens)
+	prompt := TokenRange{Min: EstimateTokens(bytes), Max: bytes + turnTokens*(len(turns)+1)}
+	return m.price(prompt, TokenRange{Min: 1, Max: maxTokens})
 }
 
-func (m *Model) estimateBytes(bytes, turns, maxTokens int) Estimate {
-	estimate := Estimate{
-		ModelID:          m.ID,
-		PromptTokens:     TokenRange{Min: EstimateTokens(bytes), Max: bytes + turnTokens*(turns+1)},
-		CompletionTokens: TokenRange{Min: 1, Max: maxTokens},
-	}
+// price tells what so many tokens cost. No prompt is larger than the window.
+func (m *Model) price(prompt, completion TokenRange) Estimate {
 	if window := m.ContextLength; window > 0 {
-		estimate.PromptTokens.Max = min(estimate.PromptTokens.Max, window)
-		estimate.PromptTokens.Min = min(estimate.PromptTokens.Min, window)
+		prompt.Min, prompt.Max = min(prompt.Min, window), min(prompt.Max, window)
 	}
-	least := m.cost(estimate.PromptTokens.Min, estimate.CompletionTokens.Min)
-	most := m.cost(estimate.PromptTokens.Max, estimate.CompletionTokens.Max)
+	estimate := Estimate{ModelID: m.ID, PromptTokens: prompt, CompletionTokens: completion}
+	least, most := m.cost(prompt.Min, completion.Min), m.cost(prompt.Max, completion.Max)
 	if least != nil && most != nil {
 		estimate.Cost = &CostRange{Min: *least, Max: *most}
 	}
