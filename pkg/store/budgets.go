@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"gorm.io/gorm"
-	"gorm.io/gorm/clause"
 
 	"dreamchat/pkg/chat"
 )
@@ -50,9 +49,7 @@ func (s *Store) Reserve(ctx context.Context, reservation chat.Reservation) error
 // reserve locks the account, as [record] does, so that of those who reserve at
 // once each sees what the others have. SQLite has one writer anyway.
 func (s *Store) reserve(tx *gorm.DB, reservation chat.Reservation) error {
-	var owner budgetRow
-	err := tx.Clauses(clause.Locking{Strength: "NO KEY UPDATE"}).Where("id = ?", reservation.Charge.UserID).Take(&owner).Error
-	if err != nil {
+	if err := lockUser(tx, reservation.Charge.UserID); err != nil {
 		return err
 	}
 	spending, err := s.spending(tx, reservation.Charge.UserID, reservation.Charge.CreatedAt)
