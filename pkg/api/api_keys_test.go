@@ -273,7 +273,7 @@ func TestAPIKeysAndOpenAIsWire(t *testing.T) {
 	t.Parallel()
 	s := apitest.Start(t, apitest.Options{})
 	user := s.User()
-	withKey(s, user, "chat").Post(completions, completion(apitest.Model, "Hi")).Status(http.StatusOK)
+	withKey(s, user, "chat").Post(completions, streamed(false)).Status(http.StatusOK)
 	withKey(s, user, "read").Get("/api/v1/models").Status(http.StatusOK)
 	refused := withKey(s, user, "read").Post(completions, completion(apitest.Model, "Hi")).Status(http.StatusForbidden)
 	if got := envelope(refused); got.Code != "forbidden" || !strings.Contains(got.Message, "chat") {

@@ -64,7 +64,7 @@ func TestEachScopeOpensItsRoutes(t *testing.T) {
 // of a stream.
 func statusOf(t *testing.T, caller *apitest.User, route *echo.Route) int {
 	t.Helper()
-	path := strings.NewReplacer(":id", id.New(), ":provider", "openai", ":name", "gpt-4o-mini").Replace(route.Path)
+	path := strings.NewReplacer(":id", id.New(), "/models/*", "/models/openai/gpt-4o-mini").Replace(route.Path)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	response := caller.Open(ctx, route.Method, path, map[string]any{})

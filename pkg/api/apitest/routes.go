@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/labstack/echo/v4"
 )
 
@@ -23,11 +24,8 @@ func (c *Contract) Routes(tb testing.TB, routes []*echo.Route) {
 	}
 	var described []string
 	for path, item := range c.doc.Paths.Map() {
-		if takesRest(item) {
-			path = path[:strings.LastIndex(path, "{")] + "*"
-		}
 		for method := range item.Operations() {
-			described = append(described, method+" "+parameter.ReplaceAllString(path, ":$1"))
+			described = append(described, method+" "+routePath(path, item))
 		}
 	}
 	for _, name := range served {
@@ -42,11 +40,24 @@ func (c *Contract) Routes(tb testing.TB, routes []*echo.Route) {
 	}
 }
 
+// routePath is a path of the document as Echo writes it.
+func routePath(template string, item *openapi3.PathItem) string {
+	if takesRest(item) {
+		template = template[:strings.LastIndex(template, "{")] + "*"
+	}
+	return parameter.ReplaceAllString(template, ":$1")
+}
+
 // Scope is the scope that an API key needs for an operation; ok is false if the
 // document lets no key call it.
 func (c *Contract) Scope(tb testing.TB, method, path string) (scope string, ok bool) {
 	tb.Helper()
-	item := c.doc.Paths.Value(regexp.MustCompile(`:(\w+)`).ReplaceAllString(path, "{$1}"))
+	var item *openapi3.PathItem
+	for template, found := range c.doc.Paths.Map() {
+		if routePath(template, found) == path {
+			item = found
+		}
+	}
 	if item == nil || item.GetOperation(method) == nil {
 		tb.Fatalf("contract: %s %s is not described", method, path)
 	}
