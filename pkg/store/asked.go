@@ -32,12 +32,12 @@ func (s *Store) Asked(ctx context.Context, userID, conversationID, name string) 
 // of another may keep that one's id as the client's.
 func questionNamed(tx *gorm.DB, conversationID, name string) (chat.Message, error) {
 	var found messageRow
-	err := tx.Where("conversation_id = ? AND client_id = ? AND client_id <> ''", conversationID, name).
+	err := tx.Omit(largeColumn).Where("conversation_id = ? AND client_id = ? AND client_id <> ''", conversationID, name).
 		Order("seq DESC").Take(&found).Error
 	if !errors.Is(err, gorm.ErrRecordNotFound) {
 		return chat.Message(found), err
 	}
-	err = tx.Where("id = ? AND conversation_id = ?", name, conversationID).Take(&found).Error
+	err = tx.Omit(largeColumn).Where("id = ? AND conversation_id = ?", name, conversationID).Take(&found).Error
 	if err != nil || found.Role == chat.RoleUser {
 		return chat.Message(found), err
 	}
@@ -51,7 +51,7 @@ func withAnswer(tx *gorm.DB, question chat.Message) (chat.Asked, error) {
 	behind := tx.Where("conversation_id = ? AND seq > ? AND superseded_by = ''", question.ConversationID, question.Seq).
 		Session(&gorm.Session{})
 	var answers []messageRow
-	err := behind.Where("question_id = ?", question.ID).Order("seq DESC").Limit(1).Find(&answers).Error
+	err := behind.Omit(largeColumn).Where("question_id = ?", question.ID).Order("seq DESC").Limit(1).Find(&answers).Error
 	if err != nil {
 		return asked, err
 	}

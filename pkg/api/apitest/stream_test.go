@@ -167,3 +167,44 @@ func TestTransportPassesAStreamOnAsItComes(t *testing.T) {
 	}
 	tb.hold(t, "") // a reader may leave at any time
 }
+
+func TestTransportChecksUIMessageStreams(t *testing.T) {
+	t.Parallel()
+	whole := transcript(t, "UIMessageStream")
+	cut := func(old, replacement string) string {
+		changed := strings.Replace(whole, old, replacement, 1)
+		if changed == whole {
+			t.Fatalf("the transcript does not hold %q", old)
+		}
+		return changed
+	}
+	part := func(json string) string { return "data: " + json + "\n\n" }
+	start, _, _ := strings.Cut(whole, "\n\n")
+	start += "\n\n"
+	failed, last := part(`{"type":"error","errorText":"Broke off."}`), part("[DONE]")
+	tests := []struct{ name, stream, complaint string }{
+		{"the document's example", whole, ""},
+		{"failed", start + failed + last, ""},
+		{"without its end", strings.TrimSuffix(whole, last), "ends without [DONE]"},
+		{"without the end of the message", start + last, "without the end of the message"},
+		{"without its start", strings.TrimPrefix(whole, start), "event 1 is start-step"},
+		{"two ends", start + failed + failed + last, "error follows on error"},
+		{"ended twice", whole + last, "follows on the last one"},
+		{"unknown part", start + part(`{"type":"hint"}`) + failed + last, "data"},
+		{"unknown reason", cut(`"finishReason":"stop","messageMetadata"`, `"finishReason":"done","messageMetadata"`), "data"},
+		{"undescribed member", cut(`"type":"text-start",`, `"type":"text-start","at":1,`), "data"},
+		{"delta of another part", cut(`"text-delta","id":"2"`, `"text-delta","id":"1"`), `comes while "text 2" is open`},
+		{"part that begins again", cut(part(`{"type":"text-start","id":"2"}`), part(`{"type":"reasoning-start","id":"1"}`)+part(`{"type":"reasoning-end","id":"1"}`)+part(`{"type":"text-start","id":"2"}`)), "reasoning-start"},
+		{"part that does not end", cut(part(`{"type":"text-end","id":"2"}`), ""), "while text 2 is open"},
+		{"named event", "event: part\n" + whole, "other fields than data"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			tb := new(recorder)
+			head := streamHead + "\nX-Vercel-Ai-Ui-Message-Stream: v1"
+			call(t, tb, newRequest(t, "GET /api/v1/ai/chat/chat-1/stream", ""), wire{200, head, strings.NewReader(test.stream)})
+			tb.hold(t, test.complaint)
+		})
+	}
+}

@@ -50,6 +50,7 @@ func (r *uiRules) follow(name, id string) {
 	case name == "start-step" || name == "finish-step":
 		if r.open != "" {
 			r.complain("%s comes while %s is open", name, r.open)
+			r.open = ""
 		}
 	case kind != "text" && kind != "reasoning":
 	case step == "start":
