@@ -133,3 +133,19 @@ func TestUIResumeOnAnotherInstance(t *testing.T) {
 		t.Errorf("the other instance asked %d times", n)
 	}
 }
+
+// It failed and an earlier answer stands, but it is what the client saw.
+func TestUIResumeOfAnAnswerMadeAnewThatFailed(t *testing.T) {
+	t.Parallel()
+	s := apitest.Start(t, apitest.Options{})
+	user := s.User()
+	turn := apitest.UITurn("chat-1", "m1", "Hi")
+	user.UIChat(t.Context(), turn).Until("finish")
+	s.Router.Script(llmtest.Text("Half"), llmtest.Cut())
+	failed := user.UIChat(t.Context(), apitest.With(turn, "trigger", "regenerate-message"))
+	failed.Until("error")
+	resumed := user.UIResume(t.Context(), "chat-1")
+	if resumed.Until("error"); resumed.MessageID != failed.MessageID || resumed.Text != "Half" {
+		t.Errorf("it goes on with %s: %q, want %s", resumed.MessageID, resumed.Text, failed.MessageID)
+	}
+}

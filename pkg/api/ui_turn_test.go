@@ -253,3 +253,27 @@ func TestUITurnOverTheBudget(t *testing.T) {
 		}
 	})
 }
+
+// A fork may end with a question, which has no answer there.
+func TestUITurnInAFork(t *testing.T) {
+	t.Parallel()
+	apitest.Each(t, func(t *testing.T, s *apitest.Service) {
+		user := s.User()
+		original := user.Conversation()
+		question := user.Ask(original.ID, "Hi").UserMessage
+		fork := apitest.Decode[chat.Conversation](user.Post("/api/v1/conversations/"+original.ID+"/fork",
+			map[string]string{"messageId": question.ID}).Status(http.StatusCreated))
+		copied := apitest.Decode[chat.MessagePage](user.Get("/api/v1/conversations/" + fork.ID + "/messages")).Data[0]
+		user.Get("/api/v1/ai/chat/" + fork.ID + "/stream").Status(http.StatusNoContent)
+		turn := apitest.With(apitest.UITurn(fork.ID, copied.ID, "Hi"), "trigger", "regenerate-message")
+		stream := user.UIChat(t.Context(), turn)
+		stream.Until("finish")
+		if got := messagesOf(user, fork.ID); got != "user: Hi | assistant: Hello from the scripted router." {
+			t.Errorf("the fork holds %s", got)
+		}
+		// The client goes on calling the question by the id that it knew.
+		if again := user.UIChat(t.Context(), apitest.UITurn(fork.ID, copied.ID, "Hi")); again.Next().MessageID != stream.MessageID {
+			t.Error("the question is not known by its earlier id")
+		}
+	})
+}
