@@ -8,11 +8,9 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
-	"time"
 
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/llm"
-	"dreamchat/pkg/llm/llmtest"
 	"dreamchat/pkg/problem"
 )
 
@@ -84,32 +82,4 @@ func TestWhatIsNotSettled(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A provider that is left alone is not asked what something cost either, and who
-// asks is not the one that is let through after that.
-func TestNothingIsSettledWhileTheBreakerIsOpen(t *testing.T) {
-	breaking(t, func(t *testing.T, router *llmtest.Router, client *llm.Client) {
-		asked := 0
-		router.Settle(func(string) []llmtest.Step {
-			asked++
-			return []llmtest.Step{llmtest.Settlement(1, 2, 0, "0.5")}
-		})
-		fail(router, http.StatusInternalServerError, 3)
-		for range 3 {
-			_ = listen(client.Complete(t.Context(), ask("m", "Hi")))
-		}
-		if _, err := client.Settled(t.Context(), "gen-1"); !errors.Is(err, problem.UpstreamBusy) || asked != 0 {
-			t.Errorf("asked %d times: %v", asked, err)
-		}
-		time.Sleep(time.Minute) // the fake clock's
-		for range 2 {
-			if usage, err := client.Settled(t.Context(), "gen-1"); err != nil || *usage.Cost != "0.5" {
-				t.Errorf("after the pause: %+v, %v", usage, err)
-			}
-		}
-		if got := listen(client.Complete(t.Context(), ask("m", "Hi"))); got.err != nil {
-			t.Error(got.err)
-		}
-	})
 }
