@@ -26,7 +26,7 @@ func (l *lab) target(ctx context.Context, system string, upstream *process) (*ta
 		t.launch, err = l.relay(system, "http", upstream)
 	case bareEcho:
 		t.launch, err = l.relay(system, "echo", upstream)
-	case dreamchat:
+	case dreamchat, openAIWire:
 		t.launch, err = l.service(upstream, "", 1)
 	case withRedis:
 		t.launch, err = l.service(upstream, l.redisURL, 1)
@@ -47,10 +47,17 @@ func (l *lab) target(ctx context.Context, system string, upstream *process) (*ta
 }
 
 func (l *lab) ready(ctx context.Context, t *target) (err error) {
-	if t.name == bareHTTP || t.name == bareEcho {
-		t.wire = providerWire()
-	} else if t.account, err = register(ctx, t); err != nil {
-		return err
+	switch t.name {
+	case bareHTTP, bareEcho, openAIWire:
+		t.wire, t.path, t.model = providerWire(), barePath, "load/model"
+	}
+	if t.name == openAIWire {
+		t.path, t.model = "/api/v1/chat/completions", servedModel
+	}
+	if t.name != bareHTTP && t.name != bareEcho {
+		if t.account, err = register(ctx, t); err != nil {
+			return err
+		}
 	}
 	return t.warm(ctx)
 }

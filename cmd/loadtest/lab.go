@@ -97,7 +97,8 @@ func (l *lab) print(out io.Writer, rows []*row) error {
 	_, err := fmt.Fprintf(out, `
 Medians of %d runs, the systems taking turns. In parentheses: how many times worse than bare net/http; below 1 it is
 better. Unlike the bare relays, dreamchat stores every question and answer in PostgreSQL, and saves running answers every
-second. That is counted in; the longer an answer, the less it weighs. With Redis it shows a chunk, to readers of the same
+second. That is counted in; the longer an answer, the less it weighs. On OpenAI's wire nothing is kept of an answer but
+what it cost, and each chunk is passed on as it came. With Redis it shows a chunk, to readers of the same
 instance too, once Redis holds it: that is what a crash cannot take back. Through the relay, two instances share
 PostgreSQL and Redis: one makes the answers, which are read from the other.
 A chunk has %d bytes of text, %d where its delay is measured. The delay is that of the chunks sent while all streams

@@ -1,7 +1,7 @@
 // Command loadtest measures the service beside two bare relays that keep
 // nothing: what it adds to the delay of a chunk, how many chunks it relays and
 // at what cost, and what an open stream takes of memory. It measures one instance
-// without Redis, one with it, and two that share a Redis, through which the answers
+// without Redis, by its own wire and by OpenAI's, one with it, and two that share a Redis, through which the answers
 // that one makes are read from the other.
 package main
 
@@ -18,7 +18,7 @@ import (
 
 const description = `Measures dreamchat beside two relays that keep nothing: bare net/http, which copies bytes,
 and bare Echo, which scans lines and writes those of one read at once. Dreamchat is measured as one instance without
-Redis, as one with it, and as two of which one makes the answers and the other is read.
+Redis, by its own wire and by OpenAI's, as one with it, and as two of which one makes the answers and the other is read.
 
 It builds dreamchat and fakerouter, starts each on 127.0.0.1 as a process of its own, plays the clients itself,
 and prints a table in Markdown: of each system the median of the runs, which take turns, and how many times worse

@@ -12,13 +12,17 @@ const (
 	bareHTTP  = "bare net/http"
 	bareEcho  = "bare Echo"
 	dreamchat = "dreamchat"
+	// openAIWire keeps nothing and passes chunks on as they come.
+	openAIWire = "dreamchat on OpenAI's wire"
 	// withRedis shows a chunk once Redis holds it.
 	withRedis = "dreamchat with Redis"
 	// relayed is two instances: one makes the answer, another is read.
 	relayed = "through the relay"
 )
 
-func systems() []string { return []string{bareHTTP, bareEcho, dreamchat, withRedis, relayed} }
+func systems() []string {
+	return []string{bareHTTP, bareEcho, dreamchat, openAIWire, withRedis, relayed}
+}
 
 // row is one measure: of each system a value per run, or none where there is
 // nothing to measure.

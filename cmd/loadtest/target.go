@@ -12,8 +12,12 @@ import (
 	"time"
 )
 
-// barePath is where the bare relays listen, and the provider behind them.
-const barePath = "/v1/chat/completions"
+const (
+	// barePath is where the bare relays listen, and the provider behind them.
+	barePath = "/v1/chat/completions"
+	// servedModel is one of the service's catalogue.
+	servedModel = "openai/gpt-4o-mini"
+)
 
 // ask is an answer to order from the scripted provider.
 type ask struct {
@@ -34,6 +38,9 @@ type target struct {
 	client    *http.Client
 	wire      wire
 	account   *account // nil for a bare relay, which asks nobody's name
+	// path and model are what a completion is asked of that nobody keeps; without a
+	// path a question is sent to a conversation.
+	path, model string
 }
 
 func (t *target) maker() *process  { return t.processes[0] }
@@ -50,7 +57,7 @@ func (t *target) terminate() { terminate(t.processes) }
 
 // prepare makes room for that many more answers.
 func (t *target) prepare(ctx context.Context, answers int) error {
-	if t.account == nil {
+	if t.path != "" {
 		return nil
 	}
 	return t.account.prepare(ctx, t, answers)
@@ -72,17 +79,19 @@ func (t *target) answer(ctx context.Context, asked ask, see func(text []byte) bo
 
 // open orders an answer. The caller closes the body.
 func (t *target) open(ctx context.Context, asked ask) (*http.Response, error) {
-	path, token := barePath, ""
-	body := any(map[string]any{"model": "load/model", "stream": true, "messages": []any{
+	path, token := t.path, ""
+	body := any(map[string]any{"model": t.model, "stream": true, "messages": []any{
 		map[string]string{"role": "user", "content": asked.String()},
 	}})
 	if t.account != nil {
+		token = t.account.token
+	}
+	if path == "" {
 		conversation, err := t.account.take()
 		if err != nil {
 			return nil, err
 		}
-		path, token = "/api/v1/conversations/"+conversation+"/messages", t.account.token
-		body = map[string]string{"content": asked.String()}
+		path, body = "/api/v1/conversations/"+conversation+"/messages", map[string]string{"content": asked.String()}
 	}
 	response, err := t.post(ctx, path, token, body)
 	if err == nil && t.maker() != t.reader() {
