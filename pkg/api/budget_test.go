@@ -139,6 +139,19 @@ func TestDeletedAnswersAreCharged(t *testing.T) {
 	})
 }
 
+// The maker of an answer hears of a deletion on another instance when it saves.
+func TestAnswersDeletedElsewhereAreCharged(t *testing.T) {
+	t.Parallel()
+	here, there := twoInstances(t)
+	user := here.User()
+	conversation := user.Conversation().ID
+	here.Router.Script(llmtest.Text("Hello, hello"), llmtest.Hang())
+	hi(user, conversation).Status(http.StatusAccepted)
+	apitest.Eventually(t, "there is a text", func() bool { return history(user, conversation)[1].Content != "" })
+	there.As(user).Do(http.MethodDelete, "/api/v1/conversations/"+conversation, nil).Status(http.StatusNoContent)
+	apitest.Eventually(t, "it is charged", func() bool { return usage(user, "").Total.Cost == "0.00000195" })
+}
+
 // A reservation whose end nobody recorded does not hold the account up for ever.
 func TestReservationsExpire(t *testing.T) {
 	t.Parallel()

@@ -85,24 +85,16 @@ func (g *Generations) record(ctx context.Context, made *generation) error {
 
 // settle stores the answer and ends the stream.
 func (g *Generations) settle(ctx context.Context, made *generation, err error) {
-	if err == errLost { //nolint:errorlint // a sentinel by identity
-		made.stream.Break(err)
-		made.tap.end(err)
-		return
-	}
 	ending := err
 	answer, charge := made.close(err, g.Ledger)
-	if err == errDeleted { //nolint:errorlint // a sentinel by identity
-		made.stream.Break(err)
-		charge.UserID = made.userID
-		g.Ledger.save(ctx, charge)
+	if isGone(err) {
+		g.abandon(ctx, made, charge, err)
 		return
 	}
 	g.report(ctx, &answer, err)
 	conversation, err := g.save(ctx, made.userID, &answer, charge)
 	if err != nil {
-		made.stream.Break(err)
-		made.tap.end(err)
+		g.abandon(ctx, made, charge, err)
 		return
 	}
 	made.stream.Seal(answer.terminal())
@@ -114,6 +106,23 @@ func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 		g.OnFinish(made.outcome(&answer))
 	}
 	g.title(ctx, conversation, &answer)
+}
+
+// abandon ends the stream of an answer that cannot be stored. What nobody can store
+// any more, since its conversation was deleted, here or on another instance, is
+// charged all the same. Who has closed an answer has charged it too, which stands.
+func (g *Generations) abandon(ctx context.Context, made *generation, charge Charge, err error) {
+	made.stream.Break(err)
+	made.tap.end(err)
+	if isGone(err) {
+		charge.UserID = made.userID
+		g.Ledger.save(ctx, charge)
+	}
+}
+
+// isGone tells whether an answer cannot be stored since it is closed or deleted.
+func isGone(err error) bool {
+	return err == errLost || err == errDeleted //nolint:errorlint // sentinels by identity
 }
 
 // report logs a failed generation, with its cause but without any text.
