@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"dreamchat/pkg/api/apitest"
 	"dreamchat/pkg/chat"
@@ -205,12 +206,32 @@ func TestCompletionThatIsStopped(t *testing.T) {
 			got := string((<-replied).Status(http.StatusOK).Bytes)
 			want := `"finish_reason":"stop"}]`
 			if stream {
-				want += "}\n\ndata: [DONE]\n\n"
+				want = `"finish_reason":"stop"}]}` + "\n\ndata: "
+			}
+			if stream && !strings.HasSuffix(got, `"choices":[],"usage":{"prompt_tokens":5,"completion_tokens":1,"total_tokens":6}}`+"\n\ndata: [DONE]\n\n") {
+				t.Errorf("its usage is not told: %s", got)
 			}
 			if !strings.Contains(got, want) || stream != strings.Contains(got, "Hel") {
 				t.Errorf("it ends with %s", got)
 			}
 		})
+	}
+}
+
+func TestCompletionWhoseConversationIsDeleted(t *testing.T) {
+	t.Parallel()
+	s := apitest.Start(t, apitest.Options{})
+	user := s.User()
+	conversation := user.Conversation()
+	s.Router.Script(llmtest.Text("Hel"), llmtest.Hang())
+	ctx, leave := context.WithTimeout(t.Context(), 10*time.Second)
+	defer leave()
+	response := user.Open(ctx, http.MethodPost, completions, kept(conversation.ID, true))
+	defer func() { _ = response.Body.Close() }()
+	user.Do(http.MethodDelete, "/api/v1/conversations/"+conversation.ID, nil).Status(http.StatusNoContent)
+	chunks := data(t, reading(t, response.Body))
+	if last := chunks[len(chunks)-1]; !strings.Contains(last, `"code":"not_found"`) {
+		t.Errorf("it ends with %s", last)
 	}
 }
 
