@@ -78,7 +78,7 @@ func (s *Server) showCompletion(c echo.Context, caller auth.Caller, raw *chat.Ra
 		case errors.Is(err, io.EOF) && sent.Tap.Finished():
 			return out.end(nil)
 		case errors.Is(err, io.EOF):
-			return s.endCompletion(c, caller, raw, out, sent)
+			return s.endCompletion(c, caller, raw, out, newCompletion(sent.Answer))
 		case err != nil:
 			return out.end(err)
 		case !raw.Stream:
@@ -91,19 +91,27 @@ func (s *Server) showCompletion(c echo.Context, caller auth.Caller, raw *chat.Ra
 	}
 }
 
-// endCompletion ends an answer that was stopped, or has grown to its bound: the
-// provider's own end is not there.
-func (s *Server) endCompletion(c echo.Context, caller auth.Caller, raw *chat.Raw, out *chunkWriter, sent chat.Sent) error {
-	answer, err := s.Messages.Find(c.Request().Context(), caller.UserID, sent.Answer.ID)
+// endCompletion ends an answer with what is stored of it, since there is no end of
+// the provider's own: it was stopped, has grown to its bound, or is told again.
+func (s *Server) endCompletion(c echo.Context, caller auth.Caller, raw *chat.Raw, out *chunkWriter, reply *completion) error {
+	answer, err := s.Messages.Find(c.Request().Context(), caller.UserID, reply.messageID)
+	if err == nil && answer.Error != nil {
+		err = answer.Error.Problem()
+	}
 	if err != nil {
 		return out.end(err)
 	}
-	reply := newCompletion(answer)
 	if !raw.Stream {
 		return private(c, http.StatusOK, reply.whole(answer))
 	}
-	if !out.object(reply.finish(answer)) {
-		return nil // the client has gone
+	last := []any{reply.finish(answer)}
+	if raw.Usage {
+		last = append(last, reply.usage(answer))
+	}
+	for _, chunk := range last {
+		if !out.object(chunk) {
+			return nil // the client has gone
+		}
 	}
 	return out.end(nil)
 }
@@ -133,7 +141,7 @@ func (s *Server) replayCompletion(c echo.Context, caller auth.Caller, raw *chat.
 	for {
 		events, err := feed.Log.Next(c.Request().Context(), feed.After)
 		if errors.Is(err, io.EOF) {
-			return s.endReplay(c, caller, raw, out, reply)
+			return s.endCompletion(c, caller, raw, out, reply)
 		}
 		if err != nil {
 			return out.end(problem.Unavailable.Because(err, "The answer goes on elsewhere. Send the request again, with the same key."))
@@ -148,24 +156,4 @@ func (s *Server) replayCompletion(c echo.Context, caller auth.Caller, raw *chat.
 			}
 		}
 	}
-}
-
-func (s *Server) endReplay(c echo.Context, caller auth.Caller, raw *chat.Raw, out *chunkWriter, reply *completion) error {
-	answer, err := s.Messages.Find(c.Request().Context(), caller.UserID, reply.messageID)
-	if err == nil && answer.Error != nil {
-		err = answer.Error.Problem()
-	}
-	if err != nil {
-		return out.end(err)
-	}
-	last := []any{reply.finish(answer)}
-	if raw.Usage {
-		last = append(last, reply.usage(answer))
-	}
-	for _, chunk := range last {
-		if !out.object(chunk) {
-			return nil // the client has gone
-		}
-	}
-	return out.end(nil)
 }
