@@ -120,7 +120,10 @@ func (r *completionReader) field(name string, into any, detail string) bool {
 // dropLookAlikes drops names that differ in their case only from those that are
 // checked here: some providers would take one for the other.
 func (r *completionReader) dropLookAlikes() {
-	checked := []string{"model", "models", "messages", "stream", "stream_options", "store", "n", "session_id"}
+	checked := []string{
+		"model", "models", "messages", "stream", "stream_options", "store", "n", "session_id",
+		"max_tokens", "max_completion_tokens",
+	}
 	for name := range r.members {
 		same := func(known string) bool { return strings.EqualFold(known, name) }
 		if slices.ContainsFunc(checked, same) && !slices.Contains(checked, name) {

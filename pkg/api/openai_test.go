@@ -186,7 +186,7 @@ func TestCompletionAsksTheProviderAsItWasAsked(t *testing.T) {
 		{"null options", `"stream":true,"stream_options":null`, `"stream":true,"stream_options":{"include_usage":true}`},
 		{"not kept", `"store":false,"metadata":{"conversation_id":"c"}`, `"stream":false`},
 		{"other notes", `"metadata":{"conversation_id":"c","k":"v"}`, `"stream":false,"metadata":{"k":"v"}`},
-		{"look-alikes", `"Model":"other","STORE":true,"\u017ftream":true,"N":8`, `"stream":false`},
+		{"look-alikes", `"Model":"other","STORE":true,"\u017ftream":true,"N":8,"MAX_TOKENS":9`, `"stream":false`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			asked := len(s.Router.Exchanges())
