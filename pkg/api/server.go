@@ -23,6 +23,9 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	idleTimeout       = 2 * time.Minute
 	maxHeaderBytes    = 32 << 10
+	// lastRequests is how long requests that were ended may take to end: what they
+	// asked of a provider is still to be charged.
+	lastRequests = 5 * time.Second
 )
 
 // Server answers HTTP requests. Fill the fields, then use Handler or Run.
@@ -82,10 +85,13 @@ func (s *Server) Handler() *echo.Echo {
 
 // Run serves until ctx is done. Then readiness fails, sends are refused and the
 // readers of streams are sent away to come again; so are those who come until
-// the last answer has ended. Other requests have Grace to end.
+// the last answer has ended. Other requests have Grace to end, and are ended then.
 func (s *Server) Run(ctx context.Context, listener net.Listener) error {
+	requests, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
 	server := &http.Server{
 		Handler:           s.Handler(), //nolint:contextcheck // each request has a context of its own
+		BaseContext:       func(net.Listener) context.Context { return requests },
 		ReadHeaderTimeout: readHeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
@@ -109,10 +115,22 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	}
 	err := server.Shutdown(grace)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = server.Close()
+		end()
+		err = shutLast(grace, server)
 	}
 	if served := <-stopped; !errors.Is(served, http.ErrServerClosed) {
 		err = errors.Join(err, served)
+	}
+	return err
+}
+
+// shutLast waits for requests that were ended, but not for long.
+func shutLast(ctx context.Context, server *http.Server) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRequests)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
 	}
 	return err
 }

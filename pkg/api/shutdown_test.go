@@ -1,6 +1,9 @@
 package api_test
 
 import (
+	"io"
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -80,6 +83,37 @@ func TestShutdownInterruptsWhatTakesTooLong(t *testing.T) {
 		t.Errorf("after the restart the reader gets %v", events)
 	}
 	prove(t, events[len(events)-1], "Half 😀")
+}
+
+// What nobody keeps is ended once the grace is over, and charged before the server
+// has ended.
+func TestShutdownChargesWhatNobodyKeeps(t *testing.T) {
+	t.Parallel()
+	s := apitest.Start(t, apitest.Options{Change: func(server *api.Server) { server.Grace = 100 * time.Millisecond }})
+	s.Router.Script(llmtest.Text("Hello"), llmtest.Hang())
+	user := s.User()
+	response := user.Open(t.Context(), http.MethodPost, completions, streamed(true))
+	defer response.Body.Close()
+	s.Stop()
+	report, err := s.Store.Usage(t.Context(), user.Session.User.ID, chat.UsageQuery{
+		From: time.Now().Add(-time.Hour), To: time.Now().Add(time.Hour), GroupBy: chat.UsageByDay,
+	})
+	if err != nil || report.Total.Messages != 1 || report.Total.CompletionTokens != 2 {
+		t.Errorf("charged is %+v, %v", report.Total, err)
+	}
+	chunks := data(t, reading(t, response.Body))
+	if last := chunks[len(chunks)-1]; len(chunks) != 2 || !strings.Contains(last, problem.Unavailable.Code()) {
+		t.Errorf("the caller is told %q", chunks)
+	}
+}
+
+func reading(t *testing.T, body io.Reader) []byte {
+	t.Helper()
+	text, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
 
 // inSQL is the answer as it is stored once the service has ended.
