@@ -34,11 +34,15 @@ func (s *Server) middleware(e *echo.Echo) {
 		}),
 		secure,
 		middleware.CORSWithConfig(middleware.CORSConfig{
-			AllowOrigins:  s.Origins,
-			AllowMethods:  []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
-			AllowHeaders:  []string{echo.HeaderAuthorization, echo.HeaderContentType, echo.HeaderAccept, headerRequestID, headerIdempotencyKey, headerLastEventID, headerPrefer, headerIfNoneMatch},
-			ExposeHeaders: []string{headerRequestID, headerReplayed, headerETag, echo.HeaderLocation, echo.HeaderRetryAfter, headerPreferenceApplied},
-			MaxAge:        int((24 * time.Hour).Seconds()),
+			AllowOrigins: s.Origins,
+			AllowMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
+			// AllowHeaders is left open: clients of others bring headers of their own, and
+			// none of ours comes without being set by the page.
+			ExposeHeaders: []string{
+				headerRequestID, headerReplayed, headerETag, echo.HeaderLocation, echo.HeaderRetryAfter, headerPreferenceApplied,
+				headerConversationID, headerMessageID, headerShouldRetry,
+			},
+			MaxAge: int((24 * time.Hour).Seconds()),
 		}),
 	)
 }
