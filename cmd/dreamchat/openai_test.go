@@ -27,6 +27,8 @@ func withSDKs(t *testing.T, test func(t *testing.T, at *sdkScene)) {
 			scene := &sdkScene{t: t, name: name, router: llmtest.New(t), sdk: calls}
 			scene.server = onSQLite(t).start(t, append(openRouter(scene.router), "TITLES=false", "LLM_TRIES=1")...)
 			scene.user = scene.server.register("ada")
+			scene.key = want[struct{ Key string }](scene.user, http.StatusCreated, http.MethodPost, "/api/v1/auth/api-keys",
+				map[string]any{"name": "sdk", "scopes": []string{"chat"}}).Key
 			test(t, scene)
 		})
 	}
@@ -39,12 +41,13 @@ type sdkScene struct {
 	server *process
 	user   *client
 	sdk    sdk
+	key    string // a personal API key
 }
 
 // call makes one call.
 func (s *sdkScene) call(call sdkCall) sdkHeard {
 	s.t.Helper()
-	return s.sdk(s.t, s.server.URL+"/api/v1", s.user.session.AccessToken, call)[0]
+	return s.sdk(s.t, s.server.URL+"/api/v1", s.key, call)[0]
 }
 
 // asked is the body of the newest request to the provider.
@@ -101,6 +104,10 @@ func TestOpenAIClientsListModels(t *testing.T) {
 		}
 		if heard := at.call(sdkCall{Do: "model", ID: "openai/gpt-9"}); heard.Error == nil || heard.Error.Status != http.StatusNotFound {
 			t.Errorf("one that is not there is %+v", heard)
+		}
+		at.key = at.user.session.AccessToken
+		if heard := at.call(sdkCall{Do: "model", ID: mini}); !slices.Equal(heard.Models, []string{mini}) {
+			t.Errorf("with an access token: %+v", heard.Error)
 		}
 	})
 }
@@ -212,7 +219,7 @@ func TestOpenAIClientsAreToldOfErrors(t *testing.T) {
 				t.Errorf("%s in mid-stream: %+v, %+v", name, heard, heard.Error)
 			}
 		}
-		at.user.session.AccessToken = "wrong"
+		at.key = "wrong"
 		for _, form := range []string{"whole", "models"} {
 			heard := at.call(sdkCall{Do: form, Request: hello(nil)})
 			if heard.Error == nil || heard.Error.Status != http.StatusUnauthorized || at.name == "node" && heard.Error.Class != "AuthenticationError" {
@@ -279,7 +286,7 @@ func TestOpenAIClientsAreCutOffAndTheAnswerIsKept(t *testing.T) {
 		at.router.Script(llmtest.Text("Hel"), llmtest.Wait(goOn), llmtest.Text("lo"), llmtest.Finish("stop"), llmtest.Done())
 		replied := make(chan sdkHeard, 1)
 		go func() {
-			replied <- at.sdk(t, "http://"+gate.Addr()+"/api/v1", at.user.session.AccessToken, sdkCall{Do: "stream", Request: hello(
+			replied <- at.sdk(t, "http://"+gate.Addr()+"/api/v1", at.key, sdkCall{Do: "stream", Request: hello(
 				map[string]any{"store": true, "metadata": map[string]any{"conversation_id": conversation.ID}})})[0]
 		}()
 		var answer chat.Message
