@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"time"
 
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/problem"
@@ -19,11 +20,12 @@ const maxWhole = 16 << 20
 // whole asks for an answer in one piece. The provider is silent until that is
 // made, so nothing but Whole bounds the wait.
 func (c *Client) whole(ctx context.Context, ask chat.Request, yield func(chat.Delta, error) bool) error {
-	run, cancel := ctx, context.CancelFunc(func() {})
+	run, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	if c.Whole > 0 {
-		run, cancel = context.WithTimeoutCause(ctx, c.Whole, tooSlow.because(nil))
+		late := time.AfterFunc(c.Whole, func() { cancel(tooSlow.because(nil)) })
+		defer late.Stop()
 	}
-	defer cancel()
 	request, err := c.request(run, ask)
 	if err != nil {
 		return problem.Internal.Because(err, "The request to the model provider cannot be built.")
@@ -36,6 +38,9 @@ func (c *Client) whole(ctx context.Context, ask chat.Request, yield func(chat.De
 	defer func() { _ = response.Body.Close() }()
 	if response.StatusCode != http.StatusOK {
 		return c.refusal(response, response.Body)
+	}
+	if isStream(response) {
+		return c.wholeFailure(ctx, run, c.collect(cancel, response, ask, yield))
 	}
 	if id := clip(response.Header.Get("X-Generation-Id")); id != "" && !yield(chat.Delta{GenerationID: id}, nil) {
 		return errLeft
@@ -62,6 +67,9 @@ func (c *Client) whole(ctx context.Context, ask chat.Request, yield func(chat.De
 
 // wholeFailure is transportFailure, with the words for a wait that was too long.
 func (c *Client) wholeFailure(ctx, run context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	if late := context.Cause(run); ctx.Err() == nil && errors.Is(late, problem.UpstreamTimeout) {
 		return late
 	}
