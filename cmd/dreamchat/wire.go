@@ -123,7 +123,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Generations: generations,
 		Completions: &chat.Completions{
 			Models: models, Ledger: ledger, Log: log, Retries: generations.Retries,
-			OnFinish: func(ended chat.Completed) { caches.metrics.Finished(ended.Outcome) },
+			OnFinish: caches.metrics.Finished,
 		},
 		Changes: changes,
 		Budgets: budgets,

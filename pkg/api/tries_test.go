@@ -24,7 +24,7 @@ const (
 // retrying starts a service that asks models again, soon.
 func retrying(t *testing.T, tries int, fallbacks ...string) *apitest.Service {
 	t.Helper()
-	return apitest.Start(t, apitest.Options{Silence: 200 * time.Millisecond, Change: func(server *api.Server) {
+	return apitest.Start(t, apitest.Options{Silence: time.Second, Change: func(server *api.Server) {
 		server.Generations.Retries = chat.Retries{Tries: tries, Pause: time.Millisecond, Limit: 20 * time.Second}
 		server.Models.Fallbacks = fallbacks
 	}})

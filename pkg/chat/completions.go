@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"dreamchat/pkg/id"
-	"dreamchat/pkg/problem"
 )
 
 // Completions are answers that nobody keeps: they are passed on and forgotten.
@@ -20,21 +19,7 @@ type Completions struct {
 	// Retries is how models are asked again that fail before their first token.
 	Retries Retries
 	// OnFinish is told of each answer that ended, however it did; nil tells nobody.
-	OnFinish func(Completed)
-}
-
-// Completed is how an answer that nobody keeps has ended.
-type Completed struct {
-	Outcome
-
-	UserID string
-	// Model is the one that answered, or failed last.
-	Model Model
-	// Spent is what it took, as far as its provider told, else about.
-	Spent Spent
-	// Err is why the answer is not whole: nil for one that is, a *problem.Error, or
-	// context.Canceled if the caller left.
-	Err error
+	OnFinish func(Outcome)
 }
 
 // Wanted is a request for an answer that nobody keeps.
@@ -148,22 +133,19 @@ func (p *passing) finish(ctx context.Context, err error) {
 	if !began {
 		spent = Spent{}
 	}
-	ended := Completed{
-		Outcome: Outcome{
-			Provider: p.model.Provider, Status: StatusComplete, Duration: time.Since(p.started),
-			PromptTokens: spent.Usage.PromptTokens, CompletionTokens: spent.Usage.CompletionTokens,
-		},
-		UserID: p.wanted.UserID, Model: p.model, Spent: spent, Err: err,
+	outcome := Outcome{
+		Provider: p.model.Provider, Status: StatusComplete, Duration: time.Since(p.started),
+		PromptTokens: spent.Usage.PromptTokens, CompletionTokens: spent.Usage.CompletionTokens,
 	}
 	switch {
 	case err == nil:
 	case errors.Is(err, context.Canceled):
-		ended.Status = StatusStopped
+		outcome.Status = StatusStopped
 	default:
-		ended.Status, ended.Err = StatusFailed, problem.From(err)
+		outcome.Status = StatusFailed
 	}
 	if !p.first.IsZero() {
-		ended.FirstToken = p.first.Sub(p.started)
+		outcome.FirstToken = p.first.Sub(p.started)
 	}
-	p.by.OnFinish(ended)
+	p.by.OnFinish(outcome)
 }

@@ -188,7 +188,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 		},
 		Messages:    &chat.Messages{Store: s.Store, Cursors: options.Key.Derive("cursors")},
 		Generations: generations,
-		Completions: &chat.Completions{Models: models, Ledger: ledger, Log: log, OnFinish: func(ended chat.Completed) { counted.Finished(ended.Outcome) }},
+		Completions: &chat.Completions{Models: models, Ledger: ledger, Log: log, OnFinish: counted.Finished},
 		Changes:     &chat.Changes{Store: s.Store, Bells: streams, Log: log, Retention: time.Hour},
 		Budgets:     ledger.Budgets,
 		Usage:       s.Store,
