@@ -2,7 +2,7 @@ package api_test
 
 import (
 	"database/sql"
-	"path/filepath"
+	"strings"
 	"testing"
 
 	"dreamchat/pkg/api/apitest"
@@ -15,13 +15,9 @@ func eachWithSQL(t *testing.T, test func(t *testing.T, s *apitest.Service, db *s
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		path := filepath.Join(t.TempDir(), "dreamchat.db")
-		store := storetest.Open(t, "sqlite:"+path)
-		if _, err := store.MigrateUp(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		db := openSQL(t, "sqlite", path+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)")
-		test(t, apitest.Start(t, apitest.Options{Store: store}), db)
+		url := storetest.SQLiteURL(t)
+		db := openSQL(t, "sqlite", strings.TrimPrefix(url, "sqlite:")+"?_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)")
+		test(t, apitest.Start(t, apitest.Options{Store: storetest.Open(t, url)}), db)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()

@@ -7,7 +7,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -30,11 +32,21 @@ func Each(t *testing.T, test func(t *testing.T, s *store.Store)) {
 // SQLite gives a migrated store in a file of its own, closed with the test.
 func SQLite(tb testing.TB) *store.Store {
 	tb.Helper()
-	s := Open(tb, "sqlite:"+filepath.Join(tb.TempDir(), "dreamchat.db"))
-	if _, err := s.MigrateUp(context.Background()); err != nil {
+	return Open(tb, SQLiteURL(tb))
+}
+
+// SQLiteURL gives the URL of a migrated database in a file of the test's own.
+func SQLiteURL(tb testing.TB) string {
+	tb.Helper()
+	template, err := migratedFile()
+	path := filepath.Join(tb.TempDir(), "dreamchat.db")
+	if err == nil {
+		err = os.WriteFile(path, template, 0o600)
+	}
+	if err != nil {
 		tb.Fatalf("storetest: %v", err)
 	}
-	return s
+	return "sqlite:" + path
 }
 
 // Postgres gives a migrated store in a database of its own, closed with the test.
@@ -93,6 +105,23 @@ var migrated = sync.OnceValues(func() (*servertest.Template, error) {
 	}
 	name, err := fingerprint(files)
 	return &servertest.Template{Name: name, Prepare: migrate}, err
+})
+
+// migratedFile is a migrated SQLite database. To copy it is much faster than to
+// migrate, which the race detector makes slow.
+//
+//nolint:gochecknoglobals // made once per test binary
+var migratedFile = sync.OnceValues(func() (template []byte, err error) {
+	folder, err := os.MkdirTemp("", "dreamchat-template-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
+	path := filepath.Join(folder, "dreamchat.db")
+	if err := migrate("sqlite:" + path); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
 })
 
 func fingerprint(files fs.FS) (string, error) {
