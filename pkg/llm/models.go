@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"net/http"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -43,40 +41,13 @@ type wireModel struct {
 // at most. A list of more than 5000 models, or of none, is problem.Upstream.
 // Models whose id cannot be stored are left out.
 func (c *Client) ListModels(ctx context.Context) ([]chat.Listing, error) {
-	run, cancel := context.WithTimeout(ctx, listTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(run, http.MethodGet, strings.TrimRight(c.BaseURL, "/")+"/models", http.NoBody)
+	_, body, err := c.get(ctx, inquiry{
+		path: "/models", within: listTimeout, late: "The model provider took too long to list its models.", most: maxList,
+	})
 	if err != nil {
-		return nil, problem.Internal.Because(err, "The request to the model provider cannot be built.")
-	}
-	c.setHeader(request.Header)
-	request.Header.Set("Accept", "application/json")
-	request.Header.Del("Content-Type")
-	response, err := c.HTTP.Do(request)
-	if err != nil {
-		return nil, callFailure(ctx, run, err, "The model provider took too long to list its models.")
-	}
-	defer func() { _ = response.Body.Close() }()
-	if response.StatusCode != http.StatusOK {
-		return nil, c.refusal(response, response.Body)
-	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxList+1))
-	if err != nil {
-		return nil, callFailure(ctx, run, err, "The model provider took too long to list its models.")
+		return nil, err
 	}
 	return readList(body)
-}
-
-// callFailure tells whose time is over: the caller's, or ours, with this sentence.
-func callFailure(ctx, run context.Context, err error, late string) error {
-	switch {
-	case ctx.Err() != nil:
-		return context.Cause(ctx)
-	case run.Err() != nil:
-		return problem.UpstreamTimeout.Because(err, late)
-	default:
-		return problem.Upstream.Because(err, "The model provider cannot be reached.")
-	}
 }
 
 func readList(body []byte) ([]chat.Listing, error) {

@@ -3,7 +3,6 @@ package llm
 import (
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -39,31 +38,15 @@ func (c *Client) Settled(ctx context.Context, generationID string) (chat.Usage, 
 	if err := c.Breaker.paused(); err != nil {
 		return chat.Usage{}, err
 	}
-	run, cancel := context.WithTimeout(ctx, settleTimeout)
-	defer cancel()
-	address := strings.TrimRight(c.BaseURL, "/") + "/generation?id=" + url.QueryEscape(generationID)
-	request, err := http.NewRequestWithContext(run, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return chat.Usage{}, problem.Internal.Because(err, "The request to the model provider cannot be built.")
-	}
-	c.setHeader(request.Header)
-	request.Header.Set("Accept", "application/json")
-	request.Header.Del("Content-Type")
-	response, err := c.HTTP.Do(request)
-	if err != nil {
-		return chat.Usage{}, callFailure(ctx, run, err, "The model provider took too long to tell a cost.")
-	}
-	defer func() { _ = response.Body.Close() }()
-	switch response.StatusCode {
-	case http.StatusOK:
-	case http.StatusNotFound:
+	status, body, err := c.get(ctx, inquiry{
+		path: "/generation?id=" + url.QueryEscape(generationID), within: settleTimeout,
+		late: "The model provider took too long to tell a cost.", most: maxSettled,
+	})
+	if status == http.StatusNotFound {
 		return chat.Usage{}, problem.NotFound.New("The model provider does not know yet what this cost.")
-	default:
-		return chat.Usage{}, c.refusal(response, response.Body)
 	}
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxSettled))
 	if err != nil {
-		return chat.Usage{}, callFailure(ctx, run, err, "The model provider took too long to tell a cost.")
+		return chat.Usage{}, err
 	}
 	return readSettled(body)
 }
