@@ -111,13 +111,14 @@ func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 // abandon ends the stream of an answer that cannot be stored. What nobody can store
 // any more, since its conversation was deleted, here or on another instance, is
 // charged all the same. Who has closed an answer has charged it too, which stands.
+// The stream breaks last: whoever comes back then must not find it here any more.
 func (g *Generations) abandon(ctx context.Context, made *generation, charge Charge, err error) {
-	made.stream.Break(err)
-	made.tap.end(err)
 	if isGone(err) {
 		charge.UserID = made.userID
 		g.Ledger.save(ctx, charge)
 	}
+	made.stream.Break(err)
+	made.tap.end(err)
 }
 
 // isGone tells whether an answer cannot be stored since it is closed or deleted.
