@@ -1,8 +1,8 @@
 // Command loadtest measures the service beside two bare relays that keep
 // nothing: what it adds to the delay of a chunk, how many chunks it relays and
 // at what cost, and what an open stream takes of memory. It measures one instance
-// without Redis, by its own wire and by OpenAI's, one with it, and two that share a Redis, through which the answers
-// that one makes are read from the other.
+// without Redis, by its own wire and by OpenAI's, one with it, and two that share
+// a Redis, through which the answers that one makes are read from the other.
 package main
 
 import (
