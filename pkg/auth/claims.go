@@ -12,6 +12,8 @@ import (
 // claims is the body of every token.
 type claims struct {
 	Role Role `json:"role"`
+	// SessionID is empty in what was made before sessions had ids.
+	SessionID string `json:"sid,omitempty"`
 	jwt.RegisteredClaims
 }
 
@@ -44,7 +46,7 @@ func (t *Tokens) verify(token, audience string) (Caller, error) {
 	if err != nil {
 		return Caller{}, unauthenticated(err)
 	}
-	return Caller{UserID: body.Subject, Role: body.Role, ExpiresAt: body.ExpiresAt.UTC()}, nil
+	return Caller{UserID: body.Subject, Role: body.Role, SessionID: body.SessionID, ExpiresAt: body.ExpiresAt.UTC()}, nil
 }
 
 func (t *Tokens) rules(audience string) []jwt.ParserOption {

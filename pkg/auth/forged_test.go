@@ -159,7 +159,7 @@ func TestExpiredTokenOfOursSaysSo(t *testing.T) {
 func TestTokensWithoutIssuerAreNeverGood(t *testing.T) {
 	tokens := newTokens(t)
 	tokens.Issuer = ""
-	token, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser})
+	token, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser}, "session")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,7 +54,7 @@ func (a *Accounts) Refresh(ctx context.Context, refreshToken string) (Session, e
 	if err != nil {
 		return Session{}, err
 	}
-	return a.session(user, token)
+	return a.session(user, next.FamilyID, token)
 }
 
 // Logout ends everything that came of the login that this refresh token is
@@ -75,11 +75,11 @@ func (a *Accounts) open(ctx context.Context, user User) (Session, error) {
 	if err := a.Store.AddRefreshToken(ctx, first); err != nil {
 		return Session{}, err
 	}
-	return a.session(user, token)
+	return a.session(user, first.FamilyID, token)
 }
 
-func (a *Accounts) session(user User, refreshToken string) (Session, error) {
-	access, _, err := a.Tokens.Issue(user)
+func (a *Accounts) session(user User, id, refreshToken string) (Session, error) {
+	access, _, err := a.Tokens.Issue(user, id)
 	if err != nil {
 		return Session{}, err
 	}

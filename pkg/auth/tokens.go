@@ -45,6 +45,8 @@ type Tokens struct {
 type Caller struct {
 	UserID string
 	Role   Role
+	// SessionID names the login that the token comes of; empty for none of ours.
+	SessionID string
 	// ExpiresAt is when the token or key stops being good.
 	ExpiresAt time.Time
 	// Key is the API key, nil with a token.
@@ -57,9 +59,10 @@ func (c Caller) May(scope Scope) bool {
 	return c.Key == nil || slices.Contains(c.Key.Scopes, scope)
 }
 
-// Issue makes an access token for a user; it is good until expires.
-func (t *Tokens) Issue(user User) (token string, expires time.Time, err error) {
-	return t.sign(user.ID, user.Role, accessAudience, AccessLifetime)
+// Issue makes an access token for a session of a user; it is good until expires.
+func (t *Tokens) Issue(user User, sessionID string) (token string, expires time.Time, err error) {
+	caller := Caller{UserID: user.ID, Role: user.Role, SessionID: sessionID}
+	return t.sign(caller, accessAudience, AccessLifetime)
 }
 
 // Verify tells whom an access token speaks for. A token that was good once is
@@ -74,7 +77,7 @@ func (t *Tokens) Verify(token string) (Caller, error) {
 // good for expiresIn seconds, any number of times, since EventSource repeats
 // the address when it reconnects.
 func (t *Tokens) IssueTicket(caller Caller) (ticket string, expiresIn int, err error) {
-	ticket, _, err = t.sign(caller.UserID, caller.Role, ticketAudience, TicketLifetime)
+	ticket, _, err = t.sign(caller, ticketAudience, TicketLifetime)
 	return ticket, int(TicketLifetime / time.Second), err
 }
 
@@ -83,15 +86,16 @@ func (t *Tokens) VerifyTicket(ticket string) (Caller, error) {
 	return t.verify(ticket, ticketAudience)
 }
 
-func (t *Tokens) sign(userID string, role Role, audience string, lifetime time.Duration) (string, time.Time, error) {
+func (t *Tokens) sign(caller Caller, audience string, lifetime time.Duration) (string, time.Time, error) {
 	issued := now().Truncate(time.Second) // what a NumericDate holds
 	expires := issued.Add(lifetime)
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, &claims{
-		Role: role,
+		Role:      caller.Role,
+		SessionID: caller.SessionID,
 		RegisteredClaims: jwt.RegisteredClaims{
 			ID:        id.New(),
 			Issuer:    t.Issuer,
-			Subject:   userID,
+			Subject:   caller.UserID,
 			Audience:  jwt.ClaimStrings{audience},
 			IssuedAt:  jwt.NewNumericDate(issued),
 			ExpiresAt: jwt.NewNumericDate(expires),

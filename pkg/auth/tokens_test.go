@@ -30,7 +30,7 @@ func newTokens(t testing.TB) *auth.Tokens {
 func TestAccessTokenSpeaksForItsUserUntilItExpires(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tokens := newTokens(t)
-		token, expires, err := tokens.Issue(auth.User{ID: "somebody|else's id", Role: auth.RoleAdmin})
+		token, expires, err := tokens.Issue(auth.User{ID: "somebody|else's id", Role: auth.RoleAdmin}, "session")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,7 +39,7 @@ func TestAccessTokenSpeaksForItsUserUntilItExpires(t *testing.T) {
 		}
 		time.Sleep(15*time.Minute - time.Second)
 		caller, err := tokens.Verify(token)
-		want := auth.Caller{UserID: "somebody|else's id", Role: auth.RoleAdmin, ExpiresAt: expires}
+		want := auth.Caller{UserID: "somebody|else's id", Role: auth.RoleAdmin, SessionID: "session", ExpiresAt: expires}
 		if err != nil || caller != want {
 			t.Fatalf("Verify = %+v, %v, want %+v", caller, err, want)
 		}
@@ -53,7 +53,7 @@ func TestAccessTokenSpeaksForItsUserUntilItExpires(t *testing.T) {
 func TestTicketsAndAccessTokensAreNotEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tokens := newTokens(t)
-		access, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser})
+		access, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser}, "session")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +84,7 @@ func TestTokensOfTheSameSecondDiffer(t *testing.T) {
 	tokens := newTokens(t)
 	seen := map[string]bool{}
 	for range 50 {
-		token, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser})
+		token, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser}, "session")
 		if err != nil || seen[token] {
 			t.Fatalf("token came before: %v, %v", seen[token], err)
 		}
@@ -115,7 +115,7 @@ func TestPublishedKeyVerifiesTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser})
+	token, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser}, "session")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestPublishedKeyVerifiesTokens(t *testing.T) {
 
 func BenchmarkVerify(b *testing.B) {
 	tokens := newTokens(b)
-	token, _, err := tokens.Issue(auth.User{ID: "0190a5b2-0000-7000-8000-000000000000", Role: auth.RoleUser})
+	token, _, err := tokens.Issue(auth.User{ID: "0190a5b2-0000-7000-8000-000000000000", Role: auth.RoleUser}, "session")
 	if err != nil {
 		b.Fatal(err)
 	}
