@@ -161,7 +161,7 @@ func TestAPIKeysThatAreNotGood(t *testing.T) {
 				caller.Token = test.text
 				reply := caller.Get("/api/v1/models")
 				document := reply.Problem(test.kind)
-				if got := reply.Header.Get("WWW-Authenticate"); got != `Bearer realm="dreamchat", error="`+test.kind.Code()+`"` {
+				if got := reply.Header.Get("WWW-Authenticate"); got != `Bearer realm="dreamchat", error="invalid_token", error_description="`+test.kind.Code()+`"` {
 					t.Errorf("WWW-Authenticate is %q", got)
 				}
 				if !strings.Contains(document.Detail, "API key") || strings.Contains(document.Detail, "dck_") {
@@ -174,7 +174,7 @@ func TestAPIKeysThatAreNotGood(t *testing.T) {
 			})
 		}
 		user.Get("/api/v1/models?ticket="+good.Key, "Authorization: ").Problem(problem.Unauthenticated)
-		user.Get("/api/v1/events?ticket=" + good.Key).Problem(problem.Unauthenticated)
+		user.Get("/api/v1/events?ticket=" + good.Key).Problem(problem.TokenMalformed)
 	})
 }
 

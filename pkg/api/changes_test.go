@@ -209,7 +209,7 @@ func TestFeedReachesEveryDevice(t *testing.T) {
 			t.Errorf("somebody else is told %+v", event)
 		}
 		laptop.Get(feed).Problem(problem.Unauthenticated)
-		laptop.Get(feed + "?ticket=" + user.Token).Problem(problem.Unauthenticated)
+		laptop.Get(feed + "?ticket=" + user.Token).Problem(problem.TokenAudience)
 	})
 }
 

@@ -20,7 +20,7 @@ func (s *Server) renderError(err error, c echo.Context) {
 		return
 	}
 	if found.Kind.Status() == http.StatusUnauthorized {
-		c.Response().Header().Set(echo.HeaderWWWAuthenticate, `Bearer realm="dreamchat", error="`+found.Kind.Code()+`"`)
+		c.Response().Header().Set(echo.HeaderWWWAuthenticate, challenge(c, found.Kind))
 	}
 	if wait := found.RetryAfterSeconds(); wait > 0 {
 		c.Response().Header().Set(echo.HeaderRetryAfter, strconv.Itoa(wait))
@@ -44,6 +44,16 @@ func (s *Server) renderError(err error, c echo.Context) {
 		text = []byte("{}")
 	}
 	_ = c.Blob(status, contentType, text) // the client has gone
+}
+
+// challenge says how to authenticate. It tells of an error only whoever sent what
+// it could be about (RFC 6750, section 3.1); a wrong password is not that.
+func challenge(c echo.Context, kind problem.Kind) string {
+	const realm = `Bearer realm="dreamchat"`
+	if kind == problem.InvalidCredentials || kind == problem.Unauthenticated && bearerToken(c) == "" {
+		return realm
+	}
+	return realm + `, error="invalid_token", error_description="` + kind.Code() + `"`
 }
 
 // toProblem finds what is to be told. What is not a problem is logged, once,

@@ -222,7 +222,7 @@ func TestTicketOpensAStream(t *testing.T) {
 		t.Errorf("with a ticket the stream ends with %s", last.Name)
 	}
 	nobody.Get(path + ticket(s.User())).Problem(problem.NotFound)
-	nobody.Get(path + user.Token).Problem(problem.Unauthenticated)
+	nobody.Get(path + user.Token).Problem(problem.TokenAudience)
 	nobody.Get(strings.TrimSuffix(path, "?ticket=")).Problem(problem.Unauthenticated)
 	nobody.Get("/api/v1/messages/" + answer.ID + "?ticket=" + ticket(user)).Problem(problem.Unauthenticated)
 }

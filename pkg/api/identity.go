@@ -74,17 +74,25 @@ func (s *Server) withTicket(c echo.Context, otherwise echo.HandlerFunc, next han
 
 // bearer knows the caller, and not yet what an API key may do.
 func (s *Server) bearer(c echo.Context) (auth.Caller, error) {
-	scheme, token, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
-	if !strings.EqualFold(scheme, "Bearer") || token == "" {
+	token := bearerToken(c)
+	if token == "" {
 		return auth.Caller{}, problem.Unauthenticated.New("Send an access token or an API key: Authorization: Bearer <token>.")
 	}
-	token = strings.TrimSpace(token)
 	if !auth.IsAPIKey(token) {
 		return s.Tokens.Verify(token)
 	}
 	ctx, cancel := briefly(c.Request().Context())
 	defer cancel()
 	return s.APIKeys.Verify(ctx, token)
+}
+
+// bearerToken is what was sent as a token or an API key, or nothing.
+func bearerToken(c echo.Context) string {
+	scheme, token, _ := strings.Cut(c.Request().Header.Get(echo.HeaderAuthorization), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
 }
 
 // callerOf is who sent the request; nobody before it is known.

@@ -68,22 +68,25 @@ func TestTokensThatAreNotGood(t *testing.T) {
 		{"other scheme", "Basic dXNlcjpwYXNzd29yZA==", problem.Unauthenticated},
 		{"no token", "Bearer", problem.Unauthenticated},
 		{"token without a scheme", good, problem.Unauthenticated},
-		{"garbage", "Bearer garbage", problem.Unauthenticated},
-		{"three parts of garbage", "Bearer a.b.c", problem.Unauthenticated},
-		{"cut short", "Bearer " + good[:len(good)-4], problem.Unauthenticated},
-		{"two tokens", "Bearer " + good + " " + good, problem.Unauthenticated},
-		{"refresh token", "Bearer " + user.Session.RefreshToken, problem.Unauthenticated},
-		{"ticket", "Bearer " + ticket, problem.Unauthenticated},
-		{"signed by another", "Bearer " + signer{apitest.Key(t), user.Session.User.ID}.fresh(t), problem.Unauthenticated},
-		{"for others", "Bearer " + ours.sign(t, time.Now(), "elsewhere"), problem.Unauthenticated},
-		{"from the future", "Bearer " + ours.sign(t, time.Now().Add(time.Hour), "dreamchat"), problem.Unauthenticated},
+		{"garbage", "Bearer garbage", problem.TokenMalformed},
+		{"three parts of garbage", "Bearer a.b.c", problem.TokenMalformed},
+		{"cut short", "Bearer " + good[:len(good)-6], problem.TokenSignature},
+		{"two tokens", "Bearer " + good + " " + good, problem.TokenMalformed},
+		{"refresh token", "Bearer " + user.Session.RefreshToken, problem.TokenMalformed},
+		{"ticket", "Bearer " + ticket, problem.TokenAudience},
+		{"signed by another", "Bearer " + signer{apitest.Key(t), user.Session.User.ID}.fresh(t), problem.TokenKeyUnknown},
+		{"for others", "Bearer " + ours.sign(t, time.Now(), "elsewhere"), problem.TokenAudience},
+		{"from the future", "Bearer " + ours.sign(t, time.Now().Add(time.Hour), "dreamchat"), problem.TokenNotYetValid},
 		{"expired", "Bearer " + ours.sign(t, hourAgo, "dreamchat"), problem.TokenExpired},
-		{"expired and for others", "Bearer " + ours.sign(t, hourAgo, "elsewhere"), problem.Unauthenticated},
+		{"expired and for others", "Bearer " + ours.sign(t, hourAgo, "elsewhere"), problem.TokenAudience},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			reply := user.In(t).Get("/api/v1/models", "Authorization: "+test.authorization)
 			reply.Problem(test.kind)
-			want := `Bearer realm="dreamchat", error="` + test.kind.Code() + `"`
+			want := `Bearer realm="dreamchat"`
+			if test.kind != problem.Unauthenticated {
+				want += `, error="invalid_token", error_description="` + test.kind.Code() + `"`
+			}
 			if got := reply.Header.Get("WWW-Authenticate"); got != want {
 				t.Errorf("WWW-Authenticate is %q, want %q", got, want)
 			}
@@ -112,15 +115,18 @@ func TestTicketsOpenStreamsAndNothingElse(t *testing.T) {
 
 	nobody.Get(stream + ticket.Ticket).Status(http.StatusOK)
 	nobody.Get(stream + ticket.Ticket).Status(http.StatusOK) // EventSource repeats its address
-	for name, bad := range map[string]string{
-		"an access token": user.Token,
-		"a refresh token": user.Session.RefreshToken,
-		"garbage":         "garbage",
+	for name, bad := range map[string]struct {
+		ticket string
+		kind   problem.Kind
+	}{
+		"an access token": {user.Token, problem.TokenAudience},
+		"a refresh token": {user.Session.RefreshToken, problem.TokenMalformed},
+		"garbage":         {"garbage", problem.TokenMalformed},
 	} {
-		t.Run(name, func(t *testing.T) { nobody.In(t).Get(stream + bad).Problem(problem.Unauthenticated) })
+		t.Run(name, func(t *testing.T) { nobody.In(t).Get(stream + bad.ticket).Problem(bad.kind) })
 	}
 	// A bad ticket is not made good by a token beside it.
-	user.Get(stream + "garbage").Problem(problem.Unauthenticated)
+	user.Get(stream + "garbage").Problem(problem.TokenMalformed)
 	for _, path := range []string{"/api/v1/models", "/api/v1/auth/me", "/api/v1/conversations", "/api/v1/messages/" + answer.ID} {
 		nobody.Get(path + "?ticket=" + ticket.Ticket).Problem(problem.Unauthenticated)
 	}

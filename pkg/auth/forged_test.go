@@ -84,63 +84,66 @@ func TestForgedTokensAreRefused(t *testing.T) {
 	}
 	parts := strings.Split(good, ".")
 	encode := base64.RawURLEncoding.EncodeToString
-	forged := map[string]string{
-		"empty":                    "",
-		"dots":                     "..",
-		"one part":                 parts[0],
-		"two parts":                parts[0] + "." + parts[1],
-		"four parts":               good + ".",
-		"padded":                   good + "==",
-		"space":                    " " + good,
-		"session token":            "sess_3kTMd81opaque",
-		"huge":                     good + strings.Repeat("A", 10_000),
-		"no signature":             parts[0] + "." + parts[1] + ".",
-		"zero signature":           parts[0] + "." + parts[1] + "." + encode(make([]byte, 64)),
-		"other claims":             parts[0] + "." + encode([]byte(`{"iss":"`+issuer+`","aud":"dreamchat","sub":"bob","role":"ADMIN","jti":"1","iat":1,"exp":99999999999}`)) + "." + parts[2],
-		"other header":             encode([]byte(`{"alg":"EdDSA","typ":"JWT","kid":"`+kid+`","x":1}`)) + "." + parts[1] + "." + parts[2],
-		"header is a list":         encode([]byte(`[]`)) + "." + parts[1] + "." + parts[2],
-		"alg is a number":          encode([]byte(`{"alg":1,"kid":"`+kid+`"}`)) + "." + parts[1] + "." + parts[2],
-		"alg unknown":              encode([]byte(`{"alg":"X","kid":"`+kid+`"}`)) + "." + parts[1] + "." + parts[2],
-		"alg none":                 forge{jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, kid, nil}.token(t),
-		"alg HS256, public key":    forge{jwt.SigningMethodHS256, []byte(publicKey(t, tokens.Key)), kid, nil}.token(t),
-		"alg RS256":                forge{jwt.SigningMethodRS256, rsaKey, kid, nil}.token(t),
-		"another key, our kid":     forge{jwt.SigningMethodEdDSA, privateKey(t, theirs), kid, nil}.token(t),
-		"another key, its kid":     forge{jwt.SigningMethodEdDSA, privateKey(t, theirs), theirs.ID(), nil}.token(t),
-		"our key, another kid":     forge{jwt.SigningMethodEdDSA, ours, theirs.ID(), nil}.token(t),
-		"our key, no kid":          forge{jwt.SigningMethodEdDSA, ours, nil, nil}.token(t),
-		"kid is a list":            forge{jwt.SigningMethodEdDSA, ours, []string{kid}, nil}.token(t),
-		"other issuer":             changed(map[string]any{"iss": "https://evil.example"}),
-		"no issuer":                changed(map[string]any{"iss": nil}),
-		"other audience":           changed(map[string]any{"aud": "manacore"}),
-		"ticket's audience":        changed(map[string]any{"aud": "dreamchat-stream"}),
-		"both audiences":           changed(map[string]any{"aud": []string{"dreamchat", "dreamchat-stream"}}),
-		"no audience":              changed(map[string]any{"aud": nil}),
-		"no audiences":             changed(map[string]any{"aud": []string{}}),
-		"no subject":               changed(map[string]any{"sub": nil}),
-		"empty subject":            changed(map[string]any{"sub": ""}),
-		"subject is a number":      changed(map[string]any{"sub": 7}),
-		"no role":                  changed(map[string]any{"role": nil}),
-		"unknown role":             changed(map[string]any{"role": "ROOT"}),
-		"no id":                    changed(map[string]any{"jti": nil}),
-		"no expiry":                changed(map[string]any{"exp": nil}),
-		"expiry is a text":         changed(map[string]any{"exp": "tomorrow"}),
-		"no time of issue":         changed(map[string]any{"iat": nil}),
-		"issued in the future":     changed(map[string]any{"iat": ago(-30 * time.Second)}),
-		"not good yet":             changed(map[string]any{"nbf": ago(-30 * time.Second)}),
-		"expired, other audience":  changed(map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute), "aud": "dreamchat-stream"}),
-		"expired, other issuer":    changed(map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute), "iss": "https://evil.example"}),
-		"expired, no subject":      changed(map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute), "sub": nil}),
-		"expired before its issue": changed(map[string]any{"iat": ago(0), "exp": ago(time.Minute)}),
-		"expired, another key": forge{
+	forged := map[string]struct {
+		kind  problem.Kind
+		token string
+	}{
+		"empty":                    {problem.TokenMalformed, ""},
+		"dots":                     {problem.TokenMalformed, ".."},
+		"one part":                 {problem.TokenMalformed, parts[0]},
+		"two parts":                {problem.TokenMalformed, parts[0] + "." + parts[1]},
+		"four parts":               {problem.TokenMalformed, good + "."},
+		"padded":                   {problem.TokenMalformed, good + "=="},
+		"space":                    {problem.TokenMalformed, " " + good},
+		"session token":            {problem.TokenMalformed, "sess_3kTMd81opaque"},
+		"huge":                     {problem.TokenMalformed, good + strings.Repeat("A", 10_000)},
+		"no signature":             {problem.TokenSignature, parts[0] + "." + parts[1] + "."},
+		"zero signature":           {problem.TokenSignature, parts[0] + "." + parts[1] + "." + encode(make([]byte, 64))},
+		"other claims":             {problem.TokenSignature, parts[0] + "." + encode([]byte(`{"iss":"`+issuer+`","aud":"dreamchat","sub":"bob","role":"ADMIN","jti":"1","iat":1,"exp":99999999999}`)) + "." + parts[2]},
+		"other header":             {problem.TokenSignature, encode([]byte(`{"alg":"EdDSA","typ":"JWT","kid":"`+kid+`","x":1}`)) + "." + parts[1] + "." + parts[2]},
+		"header is a list":         {problem.TokenMalformed, encode([]byte(`[]`)) + "." + parts[1] + "." + parts[2]},
+		"alg is a number":          {problem.TokenAlgorithm, encode([]byte(`{"alg":1,"kid":"`+kid+`"}`)) + "." + parts[1] + "." + parts[2]},
+		"alg unknown":              {problem.TokenAlgorithm, encode([]byte(`{"alg":"X","kid":"`+kid+`"}`)) + "." + parts[1] + "." + parts[2]},
+		"alg none":                 {problem.TokenAlgorithm, forge{jwt.SigningMethodNone, jwt.UnsafeAllowNoneSignatureType, kid, nil}.token(t)},
+		"alg HS256, public key":    {problem.TokenAlgorithm, forge{jwt.SigningMethodHS256, []byte(publicKey(t, tokens.Key)), kid, nil}.token(t)},
+		"alg RS256":                {problem.TokenAlgorithm, forge{jwt.SigningMethodRS256, rsaKey, kid, nil}.token(t)},
+		"another key, our kid":     {problem.TokenSignature, forge{jwt.SigningMethodEdDSA, privateKey(t, theirs), kid, nil}.token(t)},
+		"another key, its kid":     {problem.TokenKeyUnknown, forge{jwt.SigningMethodEdDSA, privateKey(t, theirs), theirs.ID(), nil}.token(t)},
+		"our key, another kid":     {problem.TokenKeyUnknown, forge{jwt.SigningMethodEdDSA, ours, theirs.ID(), nil}.token(t)},
+		"our key, no kid":          {problem.TokenKeyUnknown, forge{jwt.SigningMethodEdDSA, ours, nil, nil}.token(t)},
+		"kid is a list":            {problem.TokenKeyUnknown, forge{jwt.SigningMethodEdDSA, ours, []string{kid}, nil}.token(t)},
+		"other issuer":             {problem.TokenIssuer, changed(map[string]any{"iss": "https://evil.example"})},
+		"no issuer":                {problem.TokenIssuer, changed(map[string]any{"iss": nil})},
+		"other audience":           {problem.TokenAudience, changed(map[string]any{"aud": "manacore"})},
+		"ticket's audience":        {problem.TokenAudience, changed(map[string]any{"aud": "dreamchat-stream"})},
+		"both audiences":           {problem.TokenClaims, changed(map[string]any{"aud": []string{"dreamchat", "dreamchat-stream"}})},
+		"no audience":              {problem.TokenAudience, changed(map[string]any{"aud": nil})},
+		"no audiences":             {problem.TokenAudience, changed(map[string]any{"aud": []string{}})},
+		"no subject":               {problem.TokenClaims, changed(map[string]any{"sub": nil})},
+		"empty subject":            {problem.TokenClaims, changed(map[string]any{"sub": ""})},
+		"subject is a number":      {problem.TokenClaims, changed(map[string]any{"sub": 7})},
+		"no role":                  {problem.TokenClaims, changed(map[string]any{"role": nil})},
+		"unknown role":             {problem.TokenClaims, changed(map[string]any{"role": "ROOT"})},
+		"no id":                    {problem.TokenClaims, changed(map[string]any{"jti": nil})},
+		"no expiry":                {problem.TokenClaims, changed(map[string]any{"exp": nil})},
+		"expiry is a text":         {problem.TokenClaims, changed(map[string]any{"exp": "tomorrow"})},
+		"no time of issue":         {problem.TokenClaims, changed(map[string]any{"iat": nil})},
+		"issued in the future":     {problem.TokenNotYetValid, changed(map[string]any{"iat": ago(-30 * time.Second)})},
+		"not good yet":             {problem.TokenNotYetValid, changed(map[string]any{"nbf": ago(-30 * time.Second)})},
+		"expired, other audience":  {problem.TokenAudience, changed(map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute), "aud": "dreamchat-stream"})},
+		"expired, other issuer":    {problem.TokenIssuer, changed(map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute), "iss": "https://evil.example"})},
+		"expired, no subject":      {problem.TokenClaims, changed(map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute), "sub": nil})},
+		"expired before its issue": {problem.TokenClaims, changed(map[string]any{"iat": ago(0), "exp": ago(time.Minute)})},
+		"expired, another key": {problem.TokenSignature, forge{
 			jwt.SigningMethodEdDSA, privateKey(t, theirs), kid,
 			map[string]any{"iat": ago(time.Hour), "exp": ago(time.Minute)},
-		}.token(t),
+		}.token(t)},
 	}
-	for name, token := range forged {
+	for name, test := range forged {
 		t.Run(name, func(t *testing.T) {
-			caller, err := tokens.Verify(token)
-			if !errors.Is(err, problem.Unauthenticated) || caller != (auth.Caller{}) {
-				t.Errorf("Verify = %+v, %v, want %v", caller, err, problem.Unauthenticated)
+			caller, err := tokens.Verify(test.token)
+			if !errors.Is(err, test.kind) || caller != (auth.Caller{}) {
+				t.Errorf("Verify = %+v, %v, want %v", caller, err, test.kind)
 			}
 		})
 	}
@@ -163,7 +166,7 @@ func TestTokensWithoutIssuerAreNeverGood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.Verify(token); !errors.Is(err, problem.Unauthenticated) {
-		t.Errorf("Verify: %v, want %v", err, problem.Unauthenticated)
+	if _, err := tokens.Verify(token); !errors.Is(err, problem.TokenIssuer) {
+		t.Errorf("Verify: %v, want %v", err, problem.TokenIssuer)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 
 	"dreamchat/pkg/id"
-	"dreamchat/pkg/problem"
 )
 
 // How long tokens are good for.
@@ -22,13 +21,6 @@ const (
 const (
 	accessAudience = "dreamchat"
 	ticketAudience = "dreamchat-stream"
-)
-
-const (
-	// leeway is how far the clocks of two instances may differ.
-	leeway = 5 * time.Second
-	// maxToken bounds what is looked at, in bytes; ours take about 500.
-	maxToken = 8 << 10
 )
 
 // Tokens makes and checks signed tokens (JWT, RFC 7519, with EdDSA, RFC 8037).
@@ -65,9 +57,9 @@ func (t *Tokens) Issue(user User, sessionID string) (token string, expires time.
 	return t.sign(caller, accessAudience, AccessLifetime)
 }
 
-// Verify tells whom an access token speaks for. A token that was good once is
-// problem.TokenExpired; anything else that is not good is
-// problem.Unauthenticated.
+// Verify tells whom an access token of ours speaks for. One that was good once is
+// problem.TokenExpired; what else is wrong with a token has kinds of its own, from
+// problem.TokenMalformed on.
 func (t *Tokens) Verify(token string) (Caller, error) {
 	return t.verify(token, accessAudience)
 }
@@ -112,6 +104,49 @@ func (t *Tokens) sign(caller Caller, audience string, lifetime time.Duration) (s
 // now is the time as it is stored: UTC with microseconds.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-func unauthenticated(cause error) error {
-	return problem.Unauthenticated.Because(cause, "The access token is not valid.")
+func (t *Tokens) verify(token, audience string) (Caller, error) {
+	good, err := verify(token, func(issuer string) (rules, bool) {
+		return t.rules(audience), t.Issuer != "" && issuer == t.Issuer
+	})
+	if err != nil {
+		return Caller{}, err
+	}
+	return callerOf(good), nil
+}
+
+// rules are what is asked of our own tokens for this.
+func (t *Tokens) rules(audience string) rules {
+	return rules{key: t.keyOf, audiences: []string{audience}, claims: checkOurs}
+}
+
+func (t *Tokens) keyOf(keyID string) (VerificationKey, error) {
+	if keyID != t.Key.ID() {
+		return VerificationKey{}, unknownKey()
+	}
+	return VerificationKey{Algorithm: jwt.SigningMethodEdDSA.Alg(), Public: t.Key.public()}, nil
+}
+
+// checkOurs holds a token to how we make them.
+func checkOurs(said *body) error {
+	switch role := Role(said.text("role")); {
+	case len(said.audiences()) != 1:
+		return wrongClaims("aud")
+	case role != RoleUser && role != RoleAdmin:
+		return wrongClaims("role")
+	case said.text("jti") == "":
+		return wrongClaims("jti")
+	case said.members["iat"] == nil:
+		return wrongClaims("iat")
+	}
+	return nil
+}
+
+// callerOf is whom a token of ours speaks for.
+func callerOf(good verified) Caller {
+	return Caller{
+		UserID:    good.subject,
+		Role:      Role(good.text("role")),
+		SessionID: good.text("sid"),
+		ExpiresAt: good.expires,
+	}
 }

@@ -64,17 +64,17 @@ func TestTicketsAndAccessTokensAreNotEachOther(t *testing.T) {
 		if caller, err := tokens.VerifyTicket(ticket); err != nil || caller.UserID != "ann" || caller.Role != auth.RoleUser {
 			t.Errorf("VerifyTicket = %+v, %v", caller, err)
 		}
-		if _, err := tokens.VerifyTicket(access); !errors.Is(err, problem.Unauthenticated) {
+		if _, err := tokens.VerifyTicket(access); !errors.Is(err, problem.TokenAudience) {
 			t.Errorf("an access token as a ticket: %v", err)
 		}
-		if _, err := tokens.Verify(ticket); !errors.Is(err, problem.Unauthenticated) {
+		if _, err := tokens.Verify(ticket); !errors.Is(err, problem.TokenAudience) {
 			t.Errorf("a ticket as an access token: %v", err)
 		}
 		time.Sleep(2*time.Minute + 5*time.Second)
 		if _, err := tokens.VerifyTicket(ticket); !errors.Is(err, problem.TokenExpired) {
 			t.Errorf("an old ticket: %v", err)
 		}
-		if _, err := tokens.Verify(ticket); !errors.Is(err, problem.Unauthenticated) {
+		if _, err := tokens.Verify(ticket); !errors.Is(err, problem.TokenAudience) {
 			t.Errorf("an old ticket as an access token: %v", err)
 		}
 	})

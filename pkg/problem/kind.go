@@ -18,9 +18,26 @@ const (
 	UnknownModel
 	// InactiveModel names a model that cannot be used now.
 	InactiveModel
-	// Unauthenticated is a request without a usable token.
+	// Unauthenticated is a request without a token, or with an API key that is
+	// none.
 	Unauthenticated
-	// TokenExpired is a token that was good once.
+	// TokenMalformed is a token that is no signed JWT at all.
+	TokenMalformed
+	// TokenAlgorithm is a token that is signed in a way that is not accepted.
+	TokenAlgorithm
+	// TokenIssuer is a token of somebody whose tokens are not accepted.
+	TokenIssuer
+	// TokenKeyUnknown is a token that names a key that its issuer does not have.
+	TokenKeyUnknown
+	// TokenSignature is a token that its issuer did not sign.
+	TokenSignature
+	// TokenAudience is a token that its issuer made for something else.
+	TokenAudience
+	// TokenClaims is a token of its issuer that lacks what is needed of it.
+	TokenClaims
+	// TokenNotYetValid is a token of the future.
+	TokenNotYetValid
+	// TokenExpired is a token, or an API key, that was good once.
 	TokenExpired
 	// InvalidCredentials is a login or refresh that does not match.
 	InvalidCredentials
@@ -83,6 +100,14 @@ var table = [...]row{
 	UnknownModel:       {http.StatusBadRequest, "model_not_found", "Unknown model", false},
 	InactiveModel:      {http.StatusBadRequest, "model_inactive", "Model not available", false},
 	Unauthenticated:    {http.StatusUnauthorized, "unauthenticated", "Authentication required", false},
+	TokenMalformed:     {http.StatusUnauthorized, "token_malformed", "Token malformed", false},
+	TokenAlgorithm:     {http.StatusUnauthorized, "token_algorithm", "Token algorithm not accepted", false},
+	TokenIssuer:        {http.StatusUnauthorized, "token_issuer", "Token issuer not accepted", false},
+	TokenKeyUnknown:    {http.StatusUnauthorized, "token_key_unknown", "Token key unknown", false},
+	TokenSignature:     {http.StatusUnauthorized, "token_signature", "Token signature wrong", false},
+	TokenAudience:      {http.StatusUnauthorized, "token_audience", "Token for another audience", false},
+	TokenClaims:        {http.StatusUnauthorized, "token_claims", "Token claims not accepted", false},
+	TokenNotYetValid:   {http.StatusUnauthorized, "token_not_yet_valid", "Token not valid yet", false},
 	TokenExpired:       {http.StatusUnauthorized, "token_expired", "Token expired", false},
 	InvalidCredentials: {http.StatusUnauthorized, "invalid_credentials", "Invalid credentials", false},
 	BudgetExceeded:     {http.StatusPaymentRequired, "budget_exceeded", "Budget exceeded", false},
