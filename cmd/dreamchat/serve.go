@@ -71,6 +71,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	group.Go(func() error { return service.changes.Run(running) })
 	group.Go(func() error { return service.settlements.Run(running) })
 	group.Go(func() error { return service.server.APIKeys.Run(relaying) })
+	group.Go(func() error { return service.server.Standing.Run(relaying) })
 	group.Go(func() error { return caches.lists.Run(relaying) })
 	group.Go(func() error { return caches.models.Run(relaying) })
 	group.Go(func() error { return service.server.Catalogue.Run(running) })

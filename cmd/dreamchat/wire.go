@@ -109,11 +109,15 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Titles:   set.Titles,
 		Retries:  chat.Retries{Tries: set.Tries, Pause: retryPause, Limit: retryLimit},
 	}
+	standing := &auth.Standing{Store: db, Bells: caches.streams}
 	changes := &chat.Changes{Store: db, Bells: caches.streams, Log: log, Retention: set.FeedRetention}
 	server := &api.Server{
-		Accounts:  &auth.Accounts{Store: db, Passwords: auth.NewPasswords(runtime.NumCPU()), Tokens: tokens},
+		Accounts: &auth.Accounts{
+			Store: db, Passwords: auth.NewPasswords(runtime.NumCPU()), Tokens: tokens, Standing: standing,
+		},
 		Tokens:    tokens,
 		APIKeys:   auth.NewAPIKeys(db, log),
+		Standing:  standing,
 		Models:    models,
 		Catalogue: set.catalogue(db, models, log),
 		Conversations: &chat.Conversations{

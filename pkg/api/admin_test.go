@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"testing"
 
 	"dreamchat/pkg/api/apitest"
@@ -18,10 +17,10 @@ import (
 func admin(t *testing.T, s *apitest.Service) *apitest.User {
 	t.Helper()
 	user := s.User()
-	if _, err := s.Server.Accounts.SetRole(t.Context(), strings.ToUpper(user.Session.User.Email), auth.RoleAdmin); err != nil {
+	if err := s.Server.Accounts.SetRole(t.Context(), user.Session.User.ID, auth.RoleAdmin); err != nil {
 		t.Fatal(err)
 	}
-	return s.Login(user)
+	return user
 }
 
 type syncCounts struct{ Added, Updated, Deactivated int }

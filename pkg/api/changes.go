@@ -21,10 +21,14 @@ func (s *Server) followChanges(c echo.Context, caller auth.Caller) error {
 	}
 	cancel()
 	defer reader.Close()
-	w := s.openStream(c)
+	w, err := s.openGuarded(c)
 	defer w.close()
-	_ = s.pumpChanges(c, w, reader) // the reader has gone, was too slow, or was sent away
-	return nil
+	w.guard.until = w.guard.caller.ExpiresAt.Add(feedOverrun)
+	if err == nil {
+		err = s.pumpChanges(c, w, reader)
+	}
+	w.leave(err)
+	return nil // or the reader has gone, or was too slow
 }
 
 // pumpChanges copies from the feed to the socket. It looks when it is told to,
@@ -39,7 +43,7 @@ func (s *Server) pumpChanges(c echo.Context, w *streamWriter, reader *chat.Chang
 			if ctx.Err() == nil {
 				s.Log.ErrorContext(ctx, "feed broke off", "error", err)
 			}
-			return w.reconnect("unavailable")
+			return awayUnavailable
 		}
 		if err := w.changes(changes); err != nil {
 			return err
@@ -47,11 +51,7 @@ func (s *Server) pumpChanges(c echo.Context, w *streamWriter, reader *chat.Chang
 		if more {
 			continue
 		}
-		err = w.wait(ctx, reader.More())
-		if errors.Is(err, errDraining) {
-			return w.reconnect("draining")
-		}
-		if err != nil {
+		if err := w.wait(ctx, reader.More()); err != nil {
 			return err
 		}
 	}

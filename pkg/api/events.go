@@ -50,25 +50,21 @@ func (s *Server) stream(c echo.Context, feed *chat.Feed) error {
 	if feed.Ended() {
 		return c.NoContent(http.StatusNoContent)
 	}
-	w := s.openStream(c)
+	w, err := s.openGuarded(c)
 	defer w.close()
-	if feed.Reset != "" {
-		if err := w.tell("stream_reset", `{"reason":"`+feed.Reset+`"}`); err != nil {
-			return nil // the reader has gone
-		}
+	if err == nil && feed.Reset != "" {
+		err = w.tell("stream_reset", `{"reason":"`+feed.Reset+`"}`)
 	}
-	switch err := pump(c, w, feed, w.native(feed)); {
-	case errors.Is(err, errMoved):
-		_ = w.reconnect("moved") // or the reader has gone
-	case errors.Is(err, errDraining):
-		_ = w.reconnect("draining")
+	if err == nil {
+		err = pump(c, w, feed, w.native(feed))
 	}
+	w.leave(err)
 	return nil // or the reader has gone, or was too slow
 }
 
 // pump copies from the log to the socket, to the end of the log. What has gathered
 // since the last write goes out as one write and one flush. A log that ends
-// without an ending is errMoved.
+// without an ending is awayMoved.
 func pump(c echo.Context, w *streamWriter, feed *chat.Feed, frame frame) error {
 	replay := true
 	for {
@@ -77,7 +73,7 @@ func pump(c echo.Context, w *streamWriter, feed *chat.Feed, frame frame) error {
 		case errors.Is(err, io.EOF):
 			return nil
 		case err != nil:
-			return errMoved
+			return awayMoved
 		case more == nil:
 			if err := w.events(feed, events, replay, frame); err != nil {
 				return err
@@ -95,7 +91,7 @@ func pump(c echo.Context, w *streamWriter, feed *chat.Feed, frame frame) error {
 func (s *Server) comeAgain(c echo.Context) error {
 	w := s.openStream(c)
 	defer w.close()
-	_ = w.reconnect("unavailable") // or the reader has gone
+	w.leave(awayUnavailable)
 	return nil
 }
 

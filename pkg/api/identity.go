@@ -22,7 +22,9 @@ func (s *Server) authed(scope auth.Scope, next handler) echo.HandlerFunc {
 		if err != nil {
 			return err
 		}
-		c.Set(callerKey, caller)
+		if caller, err = s.admit(c, caller); err != nil {
+			return err
+		}
 		if !caller.May(scope) {
 			return lacks(scope)
 		}
@@ -68,8 +70,23 @@ func (s *Server) withTicket(c echo.Context, otherwise echo.HandlerFunc, next han
 	if err != nil {
 		return err
 	}
-	c.Set(callerKey, caller)
+	if caller, err = s.admit(c, caller); err != nil {
+		return err
+	}
 	return next(c, caller)
+}
+
+// admit lets a caller in whose credentials are good, if it still may do what they
+// say. Whoever is not let in is known to the log all the same.
+func (s *Server) admit(c echo.Context, caller auth.Caller) (auth.Caller, error) {
+	c.Set(callerKey, caller)
+	ctx, cancel := briefly(c.Request().Context())
+	defer cancel()
+	caller, err := s.Standing.Check(ctx, caller)
+	if err == nil {
+		c.Set(callerKey, caller)
+	}
+	return caller, err
 }
 
 // bearer knows the caller, and not yet what an API key may do.

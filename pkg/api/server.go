@@ -33,6 +33,7 @@ type Server struct {
 	Accounts      *auth.Accounts
 	Tokens        *auth.Tokens
 	APIKeys       *auth.APIKeys
+	Standing      *auth.Standing
 	Models        *chat.Models
 	Catalogue     *chat.Catalogue
 	Conversations *chat.Conversations

@@ -21,6 +21,7 @@ type streamWriter struct {
 	wrote    time.Time
 	begun    bool // whether the first event is out
 	silence  *time.Timer
+	guard    *guard // nil if nobody waits for more
 }
 
 // openStream sends the headers at once, so that the client knows it is heard.
@@ -43,33 +44,70 @@ func (s *Server) openStream(c echo.Context) *streamWriter {
 	return w
 }
 
+// openGuarded is openStream for a reader who is sent away once it may not read on.
+// It must be closed also if the error, an away, says that this is so already.
+func (s *Server) openGuarded(c echo.Context) (*streamWriter, error) {
+	guard := s.guard(c)
+	w := s.openStream(c)
+	w.guard = guard
+	w.silence.Reset(guard.next(s.Heartbeat))
+	return w, guard.check(c.Request().Context())
+}
+
 func (w *streamWriter) close() {
+	if w.guard != nil {
+		w.guard.close()
+	}
 	w.silence.Stop()
 	w.server.streams.Dec()
 }
 
-// Why a stream ends before its last event: its reader is to come again.
-var (
-	errDraining = errors.New("api: the server is draining")
-	errMoved    = errors.New("api: the log goes on elsewhere")
+// away is why a stream ends before its last event: its reader is sent away, to
+// come again.
+type away string
+
+// Error makes it the end of a stream.
+func (a away) Error() string { return "api: the reader is sent away: " + string(a) }
+
+const (
+	awayDraining    away = "draining"
+	awayMoved       away = "moved" // the log goes on elsewhere
+	awayUnavailable away = "unavailable"
 )
 
+// leave tells the reader to come again, if that is why the stream ends.
+func (w *streamWriter) leave(err error) {
+	if reason, ok := errors.AsType[away](err); ok {
+		_ = w.reconnect(reason) // or the reader has gone
+	}
+}
+
 // wait returns when there is more, or in silence, which it breaks with a
-// heartbeat. It is errDraining when the reader is to be sent away, and another
-// error when the reader has gone.
+// heartbeat. It is an away when the reader is to be sent away, and another error
+// when the reader has gone.
 func (w *streamWriter) wait(ctx context.Context, more <-chan struct{}) error {
 	select {
 	case <-more:
 		return nil
 	case <-w.silence.C:
-		rest, err := w.keepAlive(w.server.Heartbeat)
-		w.silence.Reset(rest)
-		return err
+		return w.tick(ctx)
+	case <-w.guard.bell.C:
+		return w.guard.check(ctx)
 	case <-w.server.draining():
-		return errDraining
+		return awayDraining
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// tick does what is due now and then.
+func (w *streamWriter) tick(ctx context.Context) error {
+	if err := w.guard.tick(ctx, w); err != nil {
+		return err
+	}
+	rest, err := w.keepAlive(w.server.Heartbeat)
+	w.silence.Reset(w.guard.next(rest))
+	return err
 }
 
 // tell writes an event that is not part of the log and has no id.
@@ -79,9 +117,9 @@ func (w *streamWriter) tell(name, payload string) error {
 }
 
 // reconnect asks the reader to come again, after a while of its own.
-func (w *streamWriter) reconnect(reason string) error {
+func (w *streamWriter) reconnect(reason away) error {
 	wait := strconv.FormatInt(jitter().Milliseconds(), 10)
-	return w.tell("stream_reconnect", `{"reason":"`+reason+`","retryMs":`+wait+`}`)
+	return w.tell("stream_reconnect", `{"reason":"`+string(reason)+`","retryMs":`+wait+`}`)
 }
 
 // retry appends the wait before a reconnection, in the first event only.

@@ -76,9 +76,13 @@ func (s *Server) latestUIMessage(c echo.Context, caller auth.Caller) (*chat.Feed
 func (s *Server) streamUI(c echo.Context, feed *chat.Feed) error {
 	defer feed.Close()
 	c.Response().Header().Set(headerUIMessageStream, "v1")
-	w := s.openStream(c)
+	w, err := s.openGuarded(c)
 	defer w.close()
-	if err := pump(c, w, feed, new(uiMessage).frame); err != nil {
+	w.guard.notice = time.Time{} // the AI SDK breaks at events that it does not know
+	if err == nil {
+		err = pump(c, w, feed, new(uiMessage).frame)
+	}
+	if err != nil {
 		setBroken(c)
 	}
 	return nil

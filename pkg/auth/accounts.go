@@ -21,6 +21,7 @@ type Accounts struct {
 	Store     Store
 	Passwords *Passwords
 	Tokens    *Tokens
+	Standing  *Standing
 	// RefreshLifetime is how long a refresh token is good for if it is not
 	// used; zero means 30 days.
 	RefreshLifetime time.Duration
@@ -88,16 +89,26 @@ func (a *Accounts) User(ctx context.Context, id string) (User, error) {
 	return a.Store.User(ctx, id)
 }
 
-// SetRole lets the account with this username or email do more or less, from its
-// next access token on: one that is out stays what it is for AccessLifetime at
-// most. An unknown account is problem.NotFound.
-func (a *Accounts) SetRole(ctx context.Context, login string, role Role) (User, error) {
-	user, err := a.find(ctx, strings.TrimSpace(login))
-	if err != nil {
-		return User{}, err
-	}
-	user.Role = role
-	return user, a.Store.SetRole(ctx, user.ID, role, now())
+// ByLogin returns the account with this username or email, in any case, or
+// problem.NotFound.
+func (a *Accounts) ByLogin(ctx context.Context, login string) (User, error) {
+	return a.find(ctx, strings.TrimSpace(login))
+}
+
+// SetRole lets an account do more or less, at once. An unknown id is
+// problem.NotFound.
+func (a *Accounts) SetRole(ctx context.Context, id string, role Role) error {
+	err := a.Store.SetRole(ctx, id, role, now())
+	a.Standing.Changed(ctx, id)
+	return err
+}
+
+// Suspend shuts an account out, or lets it in again, at once: open streams end.
+// An unknown id is problem.NotFound.
+func (a *Accounts) Suspend(ctx context.Context, id string, suspended bool) error {
+	err := a.Store.SetSuspended(ctx, id, suspended, now())
+	a.Standing.Changed(ctx, id)
+	return err
 }
 
 func (a *Accounts) find(ctx context.Context, login string) (User, error) {

@@ -55,6 +55,8 @@ type Store interface {
 	UserByLogin(ctx context.Context, login string) (User, error)
 	// SetRole is problem.NotFound for an unknown id.
 	SetRole(ctx context.Context, id string, role Role, now time.Time) error
+	// SetSuspended is problem.NotFound for an unknown id.
+	SetSuspended(ctx context.Context, id string, suspended bool, now time.Time) error
 	AddRefreshToken(ctx context.Context, token RefreshToken) error
 	// RotateRefreshToken marks the token with this hash used and adds next with
 	// the same FamilyID and UserID, atomically, and returns next as stored. A

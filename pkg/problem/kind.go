@@ -41,10 +41,14 @@ const (
 	TokenExpired
 	// InvalidCredentials is a login or refresh that does not match.
 	InvalidCredentials
+	// SessionEnded is a token whose session or account is no more.
+	SessionEnded
 	// BudgetExceeded is a request that could cost more than its account may spend.
 	BudgetExceeded
 	// Forbidden is a caller who is known and may not do this.
 	Forbidden
+	// AccountSuspended is a caller whom an administrator has shut out.
+	AccountSuspended
 	// NotFound is a thing that does not exist, or not for this caller.
 	NotFound
 	// MethodNotAllowed is a path that exists under another method.
@@ -110,8 +114,10 @@ var table = [...]row{
 	TokenNotYetValid:   {http.StatusUnauthorized, "token_not_yet_valid", "Token not valid yet", false},
 	TokenExpired:       {http.StatusUnauthorized, "token_expired", "Token expired", false},
 	InvalidCredentials: {http.StatusUnauthorized, "invalid_credentials", "Invalid credentials", false},
+	SessionEnded:       {http.StatusUnauthorized, "session_ended", "Session ended", false},
 	BudgetExceeded:     {http.StatusPaymentRequired, "budget_exceeded", "Budget exceeded", false},
 	Forbidden:          {http.StatusForbidden, "forbidden", "Not allowed", false},
+	AccountSuspended:   {http.StatusForbidden, "account_suspended", "Account suspended", false},
 	NotFound:           {http.StatusNotFound, "not_found", "Not found", false},
 	MethodNotAllowed:   {http.StatusMethodNotAllowed, "method_not_allowed", "Method not allowed", false},
 	NotAcceptable:      {http.StatusNotAcceptable, "not_acceptable", "Not acceptable", false},

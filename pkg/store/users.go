@@ -85,6 +85,17 @@ func (s *Store) UserByLogin(ctx context.Context, login string) (auth.User, error
 	return found[0], nil
 }
 
+// SetSuspended shuts an account out, or lets it in again.
+func (s *Store) SetSuspended(ctx context.Context, id string, suspended bool, now time.Time) error {
+	var since *time.Time
+	if suspended {
+		since = new(stamp(now))
+	}
+	done := s.write.WithContext(ctx).Table("users").Where("id = ?", id).
+		Updates(map[string]any{"suspended_at": since, "updated_at": stamp(now)})
+	return failure(ctx, found(done), "user")
+}
+
 // SetRole changes what an account may do.
 func (s *Store) SetRole(ctx context.Context, id string, role auth.Role, now time.Time) error {
 	done := s.write.WithContext(ctx).Table("users").Where("id = ?", id).

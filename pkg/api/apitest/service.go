@@ -174,10 +174,12 @@ func (s *Service) wire(options Options) *chat.Generations {
 		Store:  s.Store, Messages: s.Store, Talks: s.Store, Models: models, Notify: notify, Streams: streams, Log: log,
 		Owner: s.tb.Name(), Grace: time.Second, OnFinish: counted.Finished, Titles: true,
 	}
+	standing := &auth.Standing{Store: s.Store, Bells: streams}
 	s.Server = &api.Server{
-		Accounts: &auth.Accounts{Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens},
+		Accounts: &auth.Accounts{Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens, Standing: standing},
 		Tokens:   tokens,
 		APIKeys:  auth.NewAPIKeys(s.Store, log),
+		Standing: standing,
 		Models:   models,
 		Catalogue: &chat.Catalogue{
 			Store: s.Store, Cache: models.Cache, Log: log, Leases: s.Store, Owner: s.tb.Name(),
@@ -243,6 +245,7 @@ func (s *Service) run(generations *chat.Generations) {
 	group.Go(func() error { return s.Server.Changes.Run(running) })
 	group.Go(func() error { return s.Settlements.Run(running) })
 	group.Go(func() error { return s.Server.APIKeys.Run(relaying) })
+	group.Go(func() error { return s.Server.Standing.Run(relaying) })
 	go func() {
 		s.done <- group.Wait()
 		close(s.done)
