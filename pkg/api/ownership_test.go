@@ -104,7 +104,7 @@ func TestATokenWithoutAnAccount(t *testing.T) {
 	key := apitest.Key(t)
 	here, elsewhere := apitest.Start(t, apitest.Options{Key: key}), apitest.Start(t, apitest.Options{Key: key})
 	nobody := here.As(elsewhere.User())
-	nobody.Get("/api/v1/auth/me").Problem(problem.NotFound)
-	nobody.Get("/api/v1/events").Problem(problem.NotFound)
-	nobody.Post("/api/v1/conversations", map[string]string{"title": "Whose?"}).Problem(problem.NotFound)
+	nobody.Get("/api/v1/auth/me").Problem(problem.SessionEnded)
+	nobody.Get("/api/v1/events").Problem(problem.SessionEnded)
+	nobody.Post("/api/v1/conversations", map[string]string{"title": "Whose?"}).Problem(problem.SessionEnded)
 }
