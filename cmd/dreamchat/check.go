@@ -69,7 +69,7 @@ func (s *settings) check(wrong *complaints) {
 	wrong.must(isHTTP(s.OpenRouterURL), "OPENROUTER_BASE_URL", "must be an http or https URL")
 	s.others = s.checkServers(wrong)
 	wrong.must(!slices.ContainsFunc(s.CORSOrigins, notOrigin), "CORS_ORIGINS",
-		"must be origins such as https://chat.example, separated by commas")
+		"must be origins as browsers send them, such as https://chat.example, separated by commas; * is none")
 	wrong.must(s.LLMTimeout > 0, "LLM_TIMEOUT", "must be more than nothing")
 	wrong.must(s.FirstToken >= 0, "LLM_FIRST_TOKEN_TIMEOUT", "must not be negative")
 	wrong.must(s.Tries >= 1 && s.Tries <= 5, "LLM_TRIES", "must be from 1 to 5")
@@ -105,8 +105,15 @@ func isKey(text string) bool {
 	return err == nil
 }
 
+// notOrigin tells what no browser sends as the origin of a page: scheme, host in
+// lower case and no port that goes without saying (RFC 6454, section 6.2).
 func notOrigin(text string) bool {
-	return text != "*" && (!isHTTP(text) || strings.HasSuffix(text, "/"))
+	parsed, err := url.Parse(text)
+	if err != nil || !isHTTP(text) || strings.ContainsAny(text, "*") {
+		return true
+	}
+	implied := map[string]string{"http": "80", "https": "443"}[parsed.Scheme]
+	return text != strings.ToLower(parsed.Scheme+"://"+parsed.Host) || parsed.Port() == implied
 }
 
 func isHTTP(text string) bool {

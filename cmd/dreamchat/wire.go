@@ -5,6 +5,7 @@ import (
 	"io"
 	"log/slog"
 	"runtime"
+	"strings"
 	"time"
 
 	"dreamchat/pkg/api"
@@ -139,6 +140,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Log:          log,
 		Metrics:      caches.metrics.Registry,
 		Origins:      set.CORSOrigins,
+		HTTPS:        strings.HasPrefix(strings.ToLower(set.AppURL), "https:"),
 		BodyLimit:    set.BodyLimit,
 		Heartbeat:    set.Heartbeat,
 		WriteTimeout: set.WriteTimeout,

@@ -25,6 +25,7 @@ func (s *Server) middleware(e *echo.Echo) {
 	}
 	e.Use(
 		breakOff, // outermost, since what it does ends the others
+		s.timeBody,
 		identify,
 		s.countRequests(), // outside of what renders errors, to count them by their status
 		s.logRequests,
@@ -32,45 +33,10 @@ func (s *Server) middleware(e *echo.Echo) {
 			DisableErrorHandler: true,
 			LogErrorFunc:        s.logPanic,
 		}),
-		secure,
-		middleware.CORSWithConfig(middleware.CORSConfig{
-			AllowOrigins: s.Origins,
-			AllowMethods: []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete},
-			// AllowHeaders is left open: clients of others bring headers of their own, and
-			// none of ours comes without being set by the page.
-			ExposeHeaders: []string{
-				headerRequestID, headerReplayed, headerETag, echo.HeaderLocation, echo.HeaderRetryAfter, headerPreferenceApplied,
-				headerConversationID, headerMessageID, headerShouldRetry,
-			},
-			MaxAge: int((24 * time.Hour).Seconds()),
-		}),
+		s.secure,
+		s.cors(),
+		boundURL,
 	)
-}
-
-// Headers that Echo has no name for.
-const (
-	headerRequestID         = "X-Request-Id"
-	headerIdempotencyKey    = "Idempotency-Key"
-	headerReplayed          = "Idempotency-Replayed"
-	headerLastEventID       = "Last-Event-ID"
-	headerPrefer            = "Prefer"
-	headerPreferenceApplied = "Preference-Applied"
-	headerIfNoneMatch       = "If-None-Match"
-	headerETag              = "ETag"
-	headerUIMessageStream   = "X-Vercel-Ai-Ui-Message-Stream"
-	headerConversationID    = "X-Conversation-Id"
-	headerMessageID         = "X-Message-Id"
-	headerShouldRetry       = "X-Should-Retry" // read by OpenAI's clients
-)
-
-// secure keeps browsers from guessing what a response is.
-func secure(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		header := c.Response().Header()
-		header.Set(echo.HeaderXContentTypeOptions, "nosniff")
-		header.Set(echo.HeaderReferrerPolicy, "no-referrer")
-		return next(c)
-	}
 }
 
 var requestIDForm = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)

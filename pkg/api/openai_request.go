@@ -17,7 +17,6 @@ const (
 	maxCompletions = 200_000
 	maxChoices     = 8
 	maxModelID     = 200
-	maxDepth       = 100
 )
 
 // completionRequest is a request on OpenAI's wire.
@@ -43,11 +42,8 @@ func (s *Server) completionRequest(c echo.Context) (completionRequest, error) {
 	if err != nil {
 		return completionRequest{}, err
 	}
-	switch {
-	case !utf8.Valid(body):
+	if !utf8.Valid(body) {
 		return completionRequest{}, problem.Malformed.New("The body must be valid UTF-8.")
-	case depth(body) > maxDepth:
-		return completionRequest{}, problem.Malformed.New("The body is nested too deeply.").With("limit", maxDepth)
 	}
 	members, err := object(body)
 	if err != nil {
@@ -56,26 +52,6 @@ func (s *Server) completionRequest(c echo.Context) (completionRequest, error) {
 	r := completionReader{members: members}
 	asked := r.read()
 	return asked, invalid(r.wrong)
-}
-
-// depth is how deep arrays and objects are nested in JSON.
-func depth(body []byte) int {
-	deepest, now, quoted := 0, 0, false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			now++
-			deepest = max(deepest, now)
-		case c == '}' || c == ']':
-			now--
-		}
-	}
-	return deepest
 }
 
 // completionReader takes what is ours from the members of a request, and checks

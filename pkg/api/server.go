@@ -20,9 +20,9 @@ import (
 )
 
 const (
-	readHeaderTimeout = 10 * time.Second
-	idleTimeout       = 2 * time.Minute
-	maxHeaderBytes    = 32 << 10
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	maxHeaderBytes = 32 << 10
 	// lastRequests is how long requests that were ended may take to end: what they
 	// asked of a provider is still to be charged.
 	lastRequests = 5 * time.Second
@@ -47,10 +47,17 @@ type Server struct {
 	Checks  []Check
 	Log     *slog.Logger
 	Metrics *prometheus.Registry
-	// Origins are the web pages that may call us: exact origins, or "*".
+	// Origins are the web pages that may call us, as a browser names them: scheme,
+	// host and port, such as https://chat.example.
 	Origins []string
+	// HTTPS tells browsers never to come without it.
+	HTTPS bool
 	// BodyLimit is the largest request body, in bytes.
 	BodyLimit int64
+	// HeaderTimeout and BodyTimeout are how long a client may take to send its
+	// headers, and then its body: 10 s and 30 s if zero.
+	HeaderTimeout time.Duration
+	BodyTimeout   time.Duration
 	// Heartbeat is the silence after which a stream shows that it is alive.
 	Heartbeat time.Duration
 	// WriteTimeout is how long a client may leave a stream unread.
@@ -93,7 +100,7 @@ func (s *Server) Run(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{
 		Handler:           s.Handler(), //nolint:contextcheck // each request has a context of its own
 		BaseContext:       func(net.Listener) context.Context { return requests },
-		ReadHeaderTimeout: readHeaderTimeout,
+		ReadHeaderTimeout: or(s.HeaderTimeout, headerTimeout),
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug),

@@ -55,6 +55,8 @@ const (
 	MethodNotAllowed
 	// NotAcceptable is an Accept header that no answer of ours fits.
 	NotAcceptable
+	// RequestTimeout is a request that took too long to come.
+	RequestTimeout
 	// Conflict is a change that what is stored rules out.
 	Conflict
 	// AlreadyExists is a name or address that is taken.
@@ -65,6 +67,8 @@ const (
 	StaleConversation
 	// TooLarge is a body or a text beyond its limit.
 	TooLarge
+	// URITooLong is an address beyond its limit.
+	URITooLong
 	// UnsupportedMedia is a body that is not JSON.
 	UnsupportedMedia
 	// Invalid is a request that reads well and breaks a rule; Fields tells which.
@@ -121,11 +125,13 @@ var table = [...]row{
 	NotFound:           {http.StatusNotFound, "not_found", "Not found", false},
 	MethodNotAllowed:   {http.StatusMethodNotAllowed, "method_not_allowed", "Method not allowed", false},
 	NotAcceptable:      {http.StatusNotAcceptable, "not_acceptable", "Not acceptable", false},
+	RequestTimeout:     {http.StatusRequestTimeout, "request_timeout", "Request timeout", true},
 	Conflict:           {http.StatusConflict, "conflict", "Conflict", false},
 	AlreadyExists:      {http.StatusConflict, "already_exists", "Already exists", false},
 	GenerationRunning:  {http.StatusConflict, "generation_in_progress", "An answer is being made", true},
 	StaleConversation:  {http.StatusConflict, "stale_conversation", "The conversation has moved on", false},
 	TooLarge:           {http.StatusRequestEntityTooLarge, "too_large", "Too large", false},
+	URITooLong:         {http.StatusRequestURITooLong, "uri_too_long", "Address too long", false},
 	UnsupportedMedia:   {http.StatusUnsupportedMediaType, "unsupported_media_type", "Unsupported media type", false},
 	Invalid:            {http.StatusUnprocessableEntity, "validation_failed", "Validation failed", false},
 	KeyReused:          {http.StatusUnprocessableEntity, "idempotency_key_reused", "Idempotency key reused", false},

@@ -14,7 +14,6 @@ import (
 
 	"github.com/getkin/kin-openapi/openapi3"
 	"github.com/getkin/kin-openapi/openapi3filter"
-	"github.com/getkin/kin-openapi/routers"
 )
 
 // exchange is one request and what came back.
@@ -32,9 +31,10 @@ func (x *exchange) complain(format string, values ...any) {
 }
 
 func (x *exchange) check() {
+	x.checkSecure()
 	route, parameters := x.contract.find(x.request)
-	if route == nil {
-		x.checkOutside()
+	if route == nil || x.atTheDoor() {
+		x.checkOutside(route)
 		return
 	}
 	input := &openapi3filter.RequestValidationInput{
@@ -85,35 +85,9 @@ func formats() []openapi3.SchemaValidationOption {
 	}
 }
 
-// checkOutside is for what no operation describes: unknown paths and methods,
-// and the preflights of browsers.
-func (x *exchange) checkOutside() {
-	status := x.response.StatusCode
-	switch {
-	case x.request.Method == http.MethodOptions && status == http.StatusNoContent:
-		return
-	case status == http.StatusMethodNotAllowed && x.response.Header.Get("Allow") == "":
-		x.complain("the header Allow is missing")
-	case status != http.StatusNotFound && status != http.StatusMethodNotAllowed:
-		x.complain("the operation is not described")
-		return
-	}
-	if x.request.Method == http.MethodHead {
-		return
-	}
-	problem := openapi3.NewResponse().WithContent(openapi3.NewContentWithSchemaRef(
-		x.contract.doc.Components.Schemas["Problem"], []string{"application/problem+json"}))
-	responses := openapi3.NewResponses(openapi3.WithStatus(status, &openapi3.ResponseRef{Value: problem}))
-	x.checkBody(problem, &openapi3filter.RequestValidationInput{
-		Request: x.request,
-		Route:   &routers.Route{Spec: x.contract.doc, Operation: &openapi3.Operation{Responses: responses}},
-		Options: options(),
-	})
-}
-
 // general matches headers that any response may have.
 var general = regexp.MustCompile(`^(Access-Control-.*|Cache-Control|Connection|Content-Length|Content-Type|Date|` +
-	`Referrer-Policy|Vary|X-Content-Type-Options)$`)
+	`Strict-Transport-Security|Vary)$`)
 
 // checkHeaders refuses headers that the document does not name. Those that it
 // names are looked at with the body, save for 304, which the library skips.
@@ -127,7 +101,7 @@ func (x *exchange) checkHeaders(described *openapi3.Response) {
 		}
 	}
 	for name := range x.response.Header {
-		if !slices.Contains(named, name) && !general.MatchString(name) {
+		if !slices.Contains(named, name) && !general.MatchString(name) && secure[name] == "" {
 			x.complain("the header %s is not described", name)
 		}
 	}

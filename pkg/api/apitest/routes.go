@@ -1,6 +1,7 @@
 package apitest
 
 import (
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -71,4 +72,19 @@ func (c *Contract) Scope(tb testing.TB, method, path string) (scope string, ok b
 		}
 	}
 	return "", false
+}
+
+// Headers are the names of all headers that the document describes for responses.
+func (c *Contract) Headers() []string {
+	names := make(map[string]bool)
+	for _, item := range c.doc.Paths.Map() {
+		for _, operation := range item.Operations() {
+			for _, response := range operation.Responses.Map() {
+				for name := range response.Value.Headers {
+					names[name] = true
+				}
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
