@@ -128,8 +128,8 @@ func (g *generation) grow(kind Kind, text string) {
 		n := units(head)
 		g.stream.Append(Event{Type: EventChunk, Kind: kind, Offset: g.units[kind], Text: head})
 		g.made++
-		g.texts[kind].WriteString(head)
-		g.units[kind] += uint32(n) //nolint:gosec // bounded by maxAnswer
+		_, _ = g.texts[kind].WriteString(head) // it never fails
+		g.units[kind] += uint32(n)             //nolint:gosec // bounded by maxAnswer
 		g.marks = appendMark(g.marks, kind, n)
 	}
 }

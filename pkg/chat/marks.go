@@ -52,10 +52,10 @@ func (m *Message) Events() []Event {
 // add extends what the row holds of a streaming answer by further events.
 func (m *Message) add(events []Event) {
 	var texts [2]strings.Builder
-	texts[KindText].WriteString(m.Content)
-	texts[KindReasoning].WriteString(m.Reasoning)
+	_, _ = texts[KindText].WriteString(m.Content) // they never fail
+	_, _ = texts[KindReasoning].WriteString(m.Reasoning)
 	for _, event := range events {
-		texts[event.Kind].WriteString(event.Text)
+		_, _ = texts[event.Kind].WriteString(event.Text)
 		m.Marks = appendMark(m.Marks, event.Kind, units(event.Text))
 	}
 	m.Content, m.Reasoning = texts[KindText].String(), texts[KindReasoning].String()
