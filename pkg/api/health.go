@@ -3,14 +3,10 @@ package api
 import (
 	"context"
 	"net/http"
-	"time"
 
 	"github.com/labstack/echo/v4"
 	"github.com/prometheus/client_golang/prometheus"
 )
-
-// checkTimeout bounds how long readiness asks one part.
-const checkTimeout = 2 * time.Second
 
 type healthStatus struct {
 	Status string            `json:"status"`
@@ -27,9 +23,9 @@ func (s *Server) health(c echo.Context) error {
 func (s *Server) ready(c echo.Context) error {
 	found := healthStatus{Status: "ok", Checks: make(map[string]string, len(s.Checks))}
 	status := http.StatusOK
-	for _, check := range s.Checks {
+	for _, check := range s.probes {
 		found.Checks[check.Name] = "ok"
-		if err := ping(c.Request().Context(), check); err == nil {
+		if err := check.ping(c.Request().Context()); err == nil {
 			continue
 		}
 		found.Checks[check.Name] = "down"
@@ -47,22 +43,16 @@ func (s *Server) ready(c echo.Context) error {
 	return private(c, status, found)
 }
 
-// gauge asks the part whenever the metrics are read.
-func (c Check) gauge() prometheus.GaugeFunc {
+// gauge asks the part when the metrics are read.
+func (p *probe) gauge() prometheus.GaugeFunc {
 	return prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name:        "dreamchat_dependency_up",
 		Help:        "Whether a part that the service depends on can be reached.",
-		ConstLabels: prometheus.Labels{"name": c.Name},
+		ConstLabels: prometheus.Labels{"name": p.Name},
 	}, func() float64 {
-		if ping(context.Background(), c) != nil {
+		if p.ping(context.Background()) != nil {
 			return 0
 		}
 		return 1
 	})
-}
-
-func ping(ctx context.Context, check Check) error {
-	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
-	defer cancel()
-	return check.Ping(ctx)
 }

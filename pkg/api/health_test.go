@@ -3,9 +3,12 @@ package api_test
 import (
 	"context"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"dreamchat/pkg/api"
 	"dreamchat/pkg/api/apitest"
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/problem"
@@ -34,6 +37,35 @@ func TestHealthWhenAllIsWell(t *testing.T) {
 			t.Errorf("healthy: %+v", got)
 		}
 	})
+}
+
+func TestHealthAsksOnceForAll(t *testing.T) {
+	t.Parallel()
+	const requests = 100
+	var asked atomic.Int64
+	s := apitest.Start(t, apitest.Options{Change: func(server *api.Server) {
+		ping := server.Checks[0].Ping
+		server.Checks[0].Ping = func(ctx context.Context) error {
+			asked.Add(1)
+			return ping(ctx)
+		}
+	}})
+	begun := time.Now()
+	var all sync.WaitGroup
+	for i := range requests {
+		all.Go(func() {
+			if i%2 == 0 {
+				ready(s, http.StatusOK)
+			} else if up := metric(t, s, `dreamchat_dependency_up{name="database"}`); up != 1 {
+				t.Errorf("the metrics say %v", up)
+			}
+		})
+	}
+	all.Wait()
+	most := 1 + int64(time.Since(begun)/time.Second) // an answer is told for a second
+	if got := asked.Load(); got < 1 || got > most {
+		t.Errorf("the database is asked %d times for %d requests, want %d at most", got, requests, most)
+	}
 }
 
 func TestHealthWithoutTheDatabase(t *testing.T) {

@@ -20,8 +20,9 @@ func (s *Server) middleware(e *echo.Echo) {
 		Help: "Event streams that a client is reading now.",
 	})
 	s.Metrics.MustRegister(s.streams)
-	for _, check := range s.Checks {
-		s.Metrics.MustRegister(check.gauge())
+	s.probes = probesOf(s.Checks)
+	for _, probe := range s.probes {
+		s.Metrics.MustRegister(probe.gauge())
 	}
 	e.Use(
 		breakOff, // outermost, since what it does ends the others

@@ -72,14 +72,7 @@ type Server struct {
 	drainInit sync.Once
 	drained   chan struct{}
 	streams   prometheus.Gauge
-}
-
-// Check tells whether one part of the service can be reached.
-type Check struct {
-	Name string
-	// Needed marks a part without which no request can be answered.
-	Needed bool
-	Ping   func(ctx context.Context) error
+	probes    []*probe
 }
 
 // Handler is the whole HTTP face. Call it once.
