@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -27,9 +28,10 @@ type stream struct {
 // eventSources are the streams for an EventSource, which cannot set a header.
 func eventSources(user *client, tellings []*telling) []stream {
 	ask(user, tellings)
-	ticket := want[struct{ Ticket string }](user, http.StatusCreated, http.MethodPost, "/api/v1/auth/stream-tickets", nil)
 	var streams []stream
 	for i, told := range tellings {
+		ticket := want[struct{ Ticket string }](user, http.StatusCreated, http.MethodPost, "/api/v1/auth/stream-tickets",
+			map[string]string{"path": strings.TrimPrefix(told.streamURL, told.reader.URL)})
 		streams = append(streams, stream{
 			Name: told.conversation.ID, URL: told.streamURL + "?ticket=" + ticket.Ticket, Closes: i%2 == 0,
 		})

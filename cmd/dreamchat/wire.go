@@ -117,6 +117,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 			Store: db, Passwords: auth.NewPasswords(runtime.NumCPU()), Tokens: tokens, Standing: standing,
 		},
 		Tokens:    tokens,
+		Tickets:   &auth.Tickets{Tokens: tokens, Claims: caches.store},
 		APIKeys:   auth.NewAPIKeys(db, log),
 		Standing:  standing,
 		Models:    models,

@@ -78,19 +78,6 @@ func (s *Server) me(c echo.Context, caller auth.Caller) error {
 	return private(c, http.StatusOK, user)
 }
 
-type streamTicket struct {
-	Ticket    string `json:"ticket"`
-	ExpiresIn int    `json:"expiresIn"`
-}
-
-func (s *Server) createStreamTicket(c echo.Context, caller auth.Caller) error {
-	ticket, expiresIn, err := s.Tokens.IssueTicket(caller)
-	if err != nil {
-		return err
-	}
-	return private(c, http.StatusCreated, streamTicket{Ticket: ticket, ExpiresIn: expiresIn})
-}
-
 func (s *Server) jwks(c echo.Context) error {
 	c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=300")
 	return c.JSON(http.StatusOK, s.Tokens.JWKS())

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -45,35 +44,6 @@ func lacks(scope auth.Scope) error {
 		return problem.Forbidden.New("No API key may do this. Use an access token.")
 	}
 	return problem.Forbidden.New("The API key needs the scope "+string(scope)+" for this.").With("scope", scope)
-}
-
-// ticketed is authed for event streams. It takes a stream ticket too, for
-// EventSource, which cannot set a header; and a database that is away is told in
-// a stream, since EventSource gives up for good on a status.
-func (s *Server) ticketed(scope auth.Scope, next handler) echo.HandlerFunc {
-	withHeader := s.authed(scope, next)
-	return func(c echo.Context) error {
-		err := s.withTicket(c, withHeader, next)
-		if errors.Is(err, problem.Unavailable) {
-			return s.comeAgain(c)
-		}
-		return err
-	}
-}
-
-func (s *Server) withTicket(c echo.Context, otherwise echo.HandlerFunc, next handler) error {
-	ticket := c.QueryParam("ticket")
-	if ticket == "" {
-		return otherwise(c)
-	}
-	caller, err := s.Tokens.VerifyTicket(ticket)
-	if err != nil {
-		return err
-	}
-	if caller, err = s.admit(c, caller); err != nil {
-		return err
-	}
-	return next(c, caller)
 }
 
 // admit lets a caller in whose credentials are good, if it still may do what they

@@ -32,6 +32,7 @@ const (
 type Server struct {
 	Accounts      *auth.Accounts
 	Tokens        *auth.Tokens
+	Tickets       *auth.Tickets
 	APIKeys       *auth.APIKeys
 	Standing      *auth.Standing
 	Models        *chat.Models

@@ -35,6 +35,7 @@ var rules = sync.OnceValue(func() *validator.Validate {
 	}
 	check("username", usernameForm.MatchString)
 	check("clientid", clientIDForm.MatchString)
+	check("streampath", streamForm.MatchString)
 	check("notblank", func(text string) bool { return strings.TrimSpace(text) != "" })
 	check("bytes512", func(text string) bool { return len(text) <= 512 })
 	return made
@@ -75,6 +76,8 @@ func sentence(rule validator.FieldError) string {
 		return "may hold letters, digits, dots, hyphens and underscores only"
 	case "clientid":
 		return "must have 1 to 200 letters, digits, dots, hyphens, underscores and colons"
+	case "streampath":
+		return "must be /api/v1/events or /api/v1/messages/{id}/events"
 	case "bytes512":
 		return "must take at most 512 bytes"
 	case "oneof":

@@ -10,11 +10,8 @@ import (
 	"dreamchat/pkg/id"
 )
 
-// How long tokens are good for.
-const (
-	AccessLifetime = 15 * time.Minute
-	TicketLifetime = 2 * time.Minute
-)
+// AccessLifetime is how long an access token is good for.
+const AccessLifetime = 15 * time.Minute
 
 // The audiences keep apart what a token is good for: neither an access token
 // nor a ticket passes as the other.
@@ -61,21 +58,11 @@ func (t *Tokens) Issue(user User, sessionID string) (token string, expires time.
 // problem.TokenExpired; what else is wrong with a token has kinds of its own, from
 // problem.TokenMalformed on.
 func (t *Tokens) Verify(token string) (Caller, error) {
-	return t.verify(token, accessAudience)
-}
-
-// IssueTicket makes a ticket for the caller: a token for the query of a
-// stream's address, where a browser's EventSource cannot set a header. It is
-// good for expiresIn seconds, any number of times, since EventSource repeats
-// the address when it reconnects.
-func (t *Tokens) IssueTicket(caller Caller) (ticket string, expiresIn int, err error) {
-	ticket, _, err = t.sign(caller, ticketAudience, TicketLifetime)
-	return ticket, int(TicketLifetime / time.Second), err
-}
-
-// VerifyTicket is Verify for tickets.
-func (t *Tokens) VerifyTicket(ticket string) (Caller, error) {
-	return t.verify(ticket, ticketAudience)
+	good, err := t.verify(token, accessAudience)
+	if err != nil {
+		return Caller{}, err
+	}
+	return callerOf(good), nil
 }
 
 func (t *Tokens) sign(caller Caller, audience string, lifetime time.Duration) (string, time.Time, error) {
@@ -104,19 +91,11 @@ func (t *Tokens) sign(caller Caller, audience string, lifetime time.Duration) (s
 // now is the time as it is stored: UTC with microseconds.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-func (t *Tokens) verify(token, audience string) (Caller, error) {
-	good, err := verify(token, func(issuer string) (rules, bool) {
-		return t.rules(audience), t.Issuer != "" && issuer == t.Issuer
+func (t *Tokens) verify(token string, audiences ...string) (verified, error) {
+	return verify(token, func(issuer string) (rules, bool) {
+		// What is asked of our own tokens.
+		return rules{key: t.keyOf, audiences: audiences, claims: checkOurs}, t.Issuer != "" && issuer == t.Issuer
 	})
-	if err != nil {
-		return Caller{}, err
-	}
-	return callerOf(good), nil
-}
-
-// rules are what is asked of our own tokens for this.
-func (t *Tokens) rules(audience string) rules {
-	return rules{key: t.keyOf, audiences: []string{audience}, claims: checkOurs}
 }
 
 func (t *Tokens) keyOf(keyID string) (VerificationKey, error) {

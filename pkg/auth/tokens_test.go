@@ -50,36 +50,6 @@ func TestAccessTokenSpeaksForItsUserUntilItExpires(t *testing.T) {
 	})
 }
 
-func TestTicketsAndAccessTokensAreNotEachOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		tokens := newTokens(t)
-		access, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser}, "session")
-		if err != nil {
-			t.Fatal(err)
-		}
-		ticket, seconds, err := tokens.IssueTicket(auth.Caller{UserID: "ann", Role: auth.RoleUser})
-		if err != nil || seconds != 120 {
-			t.Fatalf("IssueTicket: %d seconds, %v, want 120", seconds, err)
-		}
-		if caller, err := tokens.VerifyTicket(ticket); err != nil || caller.UserID != "ann" || caller.Role != auth.RoleUser {
-			t.Errorf("VerifyTicket = %+v, %v", caller, err)
-		}
-		if _, err := tokens.VerifyTicket(access); !errors.Is(err, problem.TokenAudience) {
-			t.Errorf("an access token as a ticket: %v", err)
-		}
-		if _, err := tokens.Verify(ticket); !errors.Is(err, problem.TokenAudience) {
-			t.Errorf("a ticket as an access token: %v", err)
-		}
-		time.Sleep(2*time.Minute + 5*time.Second)
-		if _, err := tokens.VerifyTicket(ticket); !errors.Is(err, problem.TokenExpired) {
-			t.Errorf("an old ticket: %v", err)
-		}
-		if _, err := tokens.Verify(ticket); !errors.Is(err, problem.TokenAudience) {
-			t.Errorf("an old ticket as an access token: %v", err)
-		}
-	})
-}
-
 func TestTokensOfTheSameSecondDiffer(t *testing.T) {
 	tokens := newTokens(t)
 	seen := map[string]bool{}

@@ -26,6 +26,10 @@ type Store interface {
 	// a millisecond. It is sent once: after an error the value stands under
 	// its key now, or soon, or never, but not again later.
 	Set(ctx context.Context, key string, value []byte, ttl time.Duration) error
+	// Claim is Set, unless a value stands under the key already, and returns the
+	// one that stands then. Of several callers at once one has its value kept. After
+	// an error any of them may stand.
+	Claim(ctx context.Context, key string, value []byte, ttl time.Duration) ([]byte, error)
 }
 
 // MaxValue bounds what is kept under one key, in bytes.

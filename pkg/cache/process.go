@@ -63,6 +63,15 @@ func (p *Process) Set(_ context.Context, key string, value []byte, ttl time.Dura
 	return nil
 }
 
+// Claim keeps a value where there is none.
+func (p *Process) Claim(_ context.Context, key string, value []byte, ttl time.Duration) ([]byte, error) {
+	if err := checkSet(value, ttl); err != nil {
+		return nil, err
+	}
+	stands, _ := p.entries.SetIfAbsent(key, entry{value: value, ttl: ttl})
+	return stands.value, nil
+}
+
 // Ping never fails.
 func (p *Process) Ping(context.Context) error { return nil }
 

@@ -95,6 +95,26 @@ func (r *Redis) Set(ctx context.Context, key string, value []byte, ttl time.Dura
 	return nil
 }
 
+// Claim keeps a value where there is none, and reads what stands, in one round trip.
+func (r *Redis) Claim(ctx context.Context, key string, value []byte, ttl time.Duration) ([]byte, error) {
+	if err := checkSet(value, ttl); err != nil {
+		return nil, err
+	}
+	var stands *redis.StringCmd
+	err := r.breaker.call(func() error {
+		_, err := r.client.TxPipelined(ctx, func(pipe redis.Pipeliner) error {
+			pipe.SetNX(ctx, prefix+key, value, ttl)
+			stands = pipe.Get(ctx, prefix+key)
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cache: claim in Redis: %w", err)
+	}
+	return stands.Bytes()
+}
+
 // Ping tells whether the server answers.
 func (r *Redis) Ping(ctx context.Context) error {
 	err := r.breaker.call(func() error { return r.client.Ping(ctx).Err() })

@@ -178,6 +178,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 	s.Server = &api.Server{
 		Accounts: &auth.Accounts{Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens, Standing: standing},
 		Tokens:   tokens,
+		Tickets:  &auth.Tickets{Tokens: tokens, Claims: options.Cache},
 		APIKeys:  auth.NewAPIKeys(s.Store, log),
 		Standing: standing,
 		Models:   models,
