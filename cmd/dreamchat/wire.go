@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"runtime"
 	"strings"
 	"time"
 
@@ -114,7 +113,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 	changes := &chat.Changes{Store: db, Bells: caches.streams, Log: log, Retention: set.FeedRetention}
 	server := &api.Server{
 		Accounts: &auth.Accounts{
-			Store: db, Passwords: auth.NewPasswords(runtime.NumCPU()), Tokens: tokens, Standing: standing,
+			Store: db, Passwords: auth.NewPasswords(0), Tokens: tokens, Standing: standing,
 		},
 		Tokens:    tokens,
 		Tickets:   &auth.Tickets{Tokens: tokens, Claims: caches.store},

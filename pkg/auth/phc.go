@@ -22,13 +22,29 @@ type phc struct {
 
 // What a stored hash may ask for: it must not be able to take the machine down.
 const (
-	minMemory, maxMemory = 8, 256 << 10 // KiB
-	maxTime              = 16
+	minMemory, maxMemory = 8, 64 << 10 // KiB
+	maxTime              = 10
 	maxThreads           = 16
 	minSecret, maxSecret = 8, 64 // bytes of salt or key
 )
 
 var errHash = errors.New("auth: a stored password hash is not an argon2id PHC string within bounds")
+
+// work counts the KiB that are passed over.
+func (h phc) work() uint64 { return uint64(h.memory) * uint64(h.time) }
+
+// weight is how many new hashes take as much of the machine at a time.
+func (h phc) weight() int64 {
+	return max((int64(h.memory)+hashMemory-1)/hashMemory, int64(h.threads), 1)
+}
+
+// isOutdated tells whether a hash, which may be none at all, was made in another
+// way than new ones are.
+func isOutdated(text string) bool {
+	h, err := parsePHC(text)
+	return err == nil && (h.memory != hashMemory || h.time != hashTime || h.threads != hashThreads ||
+		len(h.salt) != saltBytes || len(h.key) != keyBytes)
+}
 
 func (h phc) String() string {
 	encode := base64.RawStdEncoding.EncodeToString
