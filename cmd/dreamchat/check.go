@@ -65,6 +65,7 @@ func (s *settings) check(wrong *complaints) {
 		"must be redis://user:password@host:6379/0 (rediss:// for TLS, or unix:///path), with reserved characters percent-encoded")
 	wrong.must(s.SigningKey == "" || isKey(s.SigningKey), "SIGNING_KEY",
 		`must be an Ed25519 private key as "openssl genpkey -algorithm ed25519" prints it`)
+	wrong.must(s.RefreshGrace >= 0 && s.RefreshGrace <= time.Minute, "REFRESH_GRACE", "must be from 0 to 1m")
 	wrong.must(s.AppURL == "" || isHTTP(s.AppURL), "APP_URL", "must be an http or https URL")
 	wrong.must(isHTTP(s.OpenRouterURL), "OPENROUTER_BASE_URL", "must be an http or https URL")
 	s.others = s.checkServers(wrong)

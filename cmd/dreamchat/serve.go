@@ -70,6 +70,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	group.Go(func() error { return caches.relay(relaying) })
 	group.Go(func() error { return service.changes.Run(running) })
 	group.Go(func() error { return service.settlements.Run(running) })
+	group.Go(func() error { return service.server.Accounts.Run(running) })
 	group.Go(func() error { return service.server.APIKeys.Run(relaying) })
 	group.Go(func() error { return service.server.Standing.Run(relaying) })
 	group.Go(func() error { return caches.lists.Run(relaying) })

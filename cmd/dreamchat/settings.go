@@ -30,6 +30,8 @@ type settings struct {
 	CORSOrigins []string `env:"CORS_ORIGINS" envDefault:"http://localhost:5173,http://localhost:8081"`
 	SigningKey  string   `env:"SIGNING_KEY"`
 
+	RefreshGrace time.Duration `env:"REFRESH_GRACE" envDefault:"10s"`
+
 	OpenRouterKey string        `env:"OPENROUTER_API_KEY"`
 	OpenRouterURL string        `env:"OPENROUTER_BASE_URL" envDefault:"https://openrouter.ai/api/v1"`
 	OllamaURL     string        `env:"OLLAMA_URL"`

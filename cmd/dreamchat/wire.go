@@ -113,7 +113,8 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 	changes := &chat.Changes{Store: db, Bells: caches.streams, Log: log, Retention: set.FeedRetention}
 	server := &api.Server{
 		Accounts: &auth.Accounts{
-			Store: db, Passwords: auth.NewPasswords(0), Tokens: tokens, Standing: standing,
+			Store: db, Passwords: auth.NewPasswords(0), Tokens: tokens, Standing: standing, Log: log,
+			RefreshGrace: set.RefreshGrace,
 		},
 		Tokens:    tokens,
 		Tickets:   &auth.Tickets{Tokens: tokens, Claims: caches.store},

@@ -45,6 +45,8 @@ var accesses = map[string]access{
 	"POST /api/v1/auth/refresh":     everybody(http.StatusUnauthorized), // the body's token counts, not the header's
 	"POST /api/v1/auth/logout":      everybody(http.StatusNoContent),
 	"GET /api/v1/auth/me":           signedIn(http.StatusOK),
+	"POST /api/v1/auth/password":    signedIn(http.StatusNoContent), // each has the same one
+	"GET /api/v1/auth/sessions":     signedIn(http.StatusOK),
 	"POST /api/v1/auth/api-keys":    signedIn(http.StatusCreated),
 	"GET /api/v1/auth/api-keys":     signedIn(http.StatusOK),
 	"GET /api/v1/models":            signedIn(http.StatusOK),
@@ -59,6 +61,7 @@ var accesses = map[string]access{
 
 	"POST /api/v1/auth/stream-tickets": signedIn(http.StatusCreated),
 	"DELETE /api/v1/auth/api-keys/:id": owners(http.StatusNoContent),
+	"DELETE /api/v1/auth/sessions/:id": owners(http.StatusNoContent),
 
 	"GET /api/v1/conversations/:id":           owners(http.StatusOK),
 	"PATCH /api/v1/conversations/:id":         owners(http.StatusOK),
@@ -123,6 +126,7 @@ type things struct {
 	conversation chat.Conversation
 	asked        apitest.Exchange
 	key          apiKey
+	session      string
 }
 
 func thingsOf(t *testing.T, s *apitest.Service) things {
@@ -131,7 +135,7 @@ func thingsOf(t *testing.T, s *apitest.Service) things {
 	conversation := owner.Conversation()
 	return things{
 		owner: owner, conversation: conversation, asked: owner.Ask(conversation.ID, "Hello"),
-		key: createKey(owner, map[string]any{"name": "one"}),
+		key: createKey(owner, map[string]any{"name": "one"}), session: sessions(owner)[0].ID,
 	}
 }
 
@@ -152,6 +156,8 @@ func (o things) path(path string) string {
 		id = o.asked.Message.ID
 	case strings.HasPrefix(path, "/api/v1/auth/api-keys/"):
 		id = o.key.ID
+	case strings.HasPrefix(path, "/api/v1/auth/sessions/"):
+		id = o.session
 	}
 	return strings.NewReplacer(":id", id, ":file", "swagger-ui.css", "/models/*", "/models/"+apitest.Model).Replace(path)
 }
@@ -165,6 +171,8 @@ func (o things) body(route *echo.Route) any {
 		return map[string]any{"username": user.Username, "password": "a long password"}
 	case "POST /api/v1/auth/refresh", "POST /api/v1/auth/logout":
 		return map[string]any{"refreshToken": "of nobody"}
+	case "POST /api/v1/auth/password":
+		return map[string]any{"currentPassword": "a long password", "newPassword": "a long password"}
 	case "POST /api/v1/auth/api-keys":
 		return map[string]any{"name": "two"}
 	case "PATCH /api/v1/models/*":

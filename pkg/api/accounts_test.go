@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"dreamchat/pkg/api"
 	"dreamchat/pkg/api/apitest"
 	"dreamchat/pkg/auth"
 	"dreamchat/pkg/problem"
@@ -192,9 +193,10 @@ func TestRefreshTokensRotate(t *testing.T) {
 	})
 }
 
-func TestRefreshTokensAreGoodForOneOfManyCallers(t *testing.T) {
+func TestRefreshTokensAreGoodForOneOfManyCallersWithoutAGrace(t *testing.T) {
 	t.Parallel()
-	apitest.Each(t, func(t *testing.T, s *apitest.Service) {
+	options := apitest.Options{Change: func(s *api.Server) { s.Accounts.RefreshGrace = 0 }}
+	apitest.EachWith(t, options, func(t *testing.T, s *apitest.Service) {
 		refreshToken := register(s, "ada", "ada@example.com").RefreshToken
 		var granted sync.Map
 		var callers sync.WaitGroup
@@ -228,7 +230,8 @@ func TestLogoutEndsTheSessionAndNoOther(t *testing.T) {
 
 		s.Nobody().Post("/api/v1/auth/refresh", token(here.RefreshToken)).Problem(problem.InvalidCredentials)
 		s.Nobody().Post("/api/v1/auth/refresh", token(elsewhere.RefreshToken)).Status(http.StatusOK)
-		s.As(&apitest.User{Token: here.AccessToken}).Get("/api/v1/auth/me").Status(http.StatusOK) // until it expires
+		s.As(&apitest.User{Token: here.AccessToken}).Get("/api/v1/auth/me").Problem(problem.SessionEnded)
+		s.As(&apitest.User{Token: elsewhere.AccessToken}).Get("/api/v1/auth/me").Status(http.StatusOK)
 	})
 }
 

@@ -19,7 +19,7 @@ func (s *Server) register(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	session, err := s.Accounts.Register(c.Request().Context(), auth.Registration(body))
+	session, err := s.Accounts.Register(c.Request().Context(), auth.Registration(body), clientOf(c))
 	if err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (s *Server) login(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	session, err := s.Accounts.Login(c.Request().Context(), body.Username, body.Password)
+	session, err := s.Accounts.Login(c.Request().Context(), body.Username, body.Password, clientOf(c))
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (s *Server) refresh(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	session, err := s.Accounts.Refresh(c.Request().Context(), body.RefreshToken)
+	session, err := s.Accounts.Refresh(c.Request().Context(), body.RefreshToken, clientOf(c))
 	if err != nil {
 		return err
 	}

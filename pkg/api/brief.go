@@ -16,10 +16,13 @@ import (
 // so that one that stands still does not hold everybody for ever.
 const briefTime = 10 * time.Second
 
+// latePause is when to come again after that.
+const latePause = 5 * time.Second
+
 // briefly bounds the context of a request for what must not take long. It is
 // problem.Unavailable in the end.
 func briefly(ctx context.Context) (context.Context, context.CancelFunc) {
-	late := problem.Unavailable.New("This takes too long. Try again in a moment.")
+	late := problem.Unavailable.New("This takes too long. Try again in a moment.").After(latePause)
 	return context.WithTimeoutCause(ctx, briefTime, late)
 }
 

@@ -54,8 +54,8 @@ func TestRoutesNeedAToken(t *testing.T) {
 		}
 		reply.Problem(problem.Unauthenticated)
 	}
-	if closed != 27 {
-		t.Errorf("%d routes need a token, want 27", closed)
+	if closed != 30 {
+		t.Errorf("%d routes need a token, want 30", closed)
 	}
 }
 

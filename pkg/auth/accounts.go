@@ -2,7 +2,7 @@ package auth
 
 import (
 	"context"
-	"errors"
+	"log/slog"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -22,9 +22,13 @@ type Accounts struct {
 	Passwords *Passwords
 	Tokens    *Tokens
 	Standing  *Standing
+	Log       *slog.Logger
 	// RefreshLifetime is how long a refresh token is good for if it is not
 	// used; zero means 30 days.
 	RefreshLifetime time.Duration
+	// RefreshGrace is for how long a refresh token that was used may be used again
+	// for the same answer; zero means never.
+	RefreshGrace time.Duration
 }
 
 // Registration is what a new account is made of. The HTTP door checks its
@@ -39,7 +43,7 @@ type Registration struct {
 
 // Register opens an account and its first session. A taken email or username
 // is problem.AlreadyExists with a Field that names it.
-func (a *Accounts) Register(ctx context.Context, registration Registration) (Session, error) {
+func (a *Accounts) Register(ctx context.Context, registration Registration, client Client) (Session, error) {
 	hash, err := a.Passwords.Hash(ctx, registration.Password)
 	if err != nil {
 		return Session{}, err
@@ -57,31 +61,7 @@ func (a *Accounts) Register(ctx context.Context, registration Registration) (Ses
 	if err := a.Store.CreateUser(ctx, user); err != nil {
 		return Session{}, err
 	}
-	return a.open(ctx, user)
-}
-
-// Login opens a session for a username or email, in any case, and its
-// password. If they do not match anything it is problem.InvalidCredentials,
-// the same and after the same work whether there is such an account or not.
-func (a *Accounts) Login(ctx context.Context, login, password string) (Session, error) {
-	if len(password) > MaxPasswordBytes {
-		return Session{}, wrongLogin()
-	}
-	user, err := a.find(ctx, strings.TrimSpace(login))
-	if errors.Is(err, problem.NotFound) || err == nil && user.PasswordHash == "" {
-		return Session{}, a.pretend(ctx, password)
-	}
-	if err != nil {
-		return Session{}, err
-	}
-	matches, err := a.Passwords.Matches(ctx, password, user.PasswordHash)
-	if err != nil {
-		return Session{}, err
-	}
-	if !matches {
-		return Session{}, wrongLogin()
-	}
-	return a.open(ctx, user)
+	return a.open(ctx, user, client)
 }
 
 // User returns an account, or problem.NotFound.
@@ -118,16 +98,4 @@ func (a *Accounts) find(ctx context.Context, login string) (User, error) {
 		return User{}, problem.NotFound.New("There is no such account.")
 	}
 	return a.Store.UserByLogin(ctx, login)
-}
-
-// pretend takes as long as a check of a password and fails.
-func (a *Accounts) pretend(ctx context.Context, password string) error {
-	if _, err := a.Passwords.Hash(ctx, password); err != nil {
-		return err
-	}
-	return wrongLogin()
-}
-
-func wrongLogin() error {
-	return problem.InvalidCredentials.New("The username, email or password is wrong.")
 }

@@ -3,6 +3,7 @@ package auth_test
 import (
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -13,14 +14,21 @@ import (
 	"dreamchat/pkg/problem"
 	"dreamchat/pkg/store"
 	"dreamchat/pkg/store/storetest"
+	"dreamchat/pkg/stream"
 )
 
 const password = "correct horse battery"
 
+//nolint:gochecknoglobals // who asks for sessions, never written
+var client = auth.Client{UserAgent: "Agent/1", Address: "203.0.113.7"}
+
 // each runs a test with accounts on every database.
 func each(t *testing.T, test func(t *testing.T, accounts *auth.Accounts)) {
 	storetest.Each(t, func(t *testing.T, s *store.Store) {
-		test(t, &auth.Accounts{Store: s, Passwords: auth.NewPasswords(0), Tokens: newTokens(t)})
+		test(t, &auth.Accounts{
+			Store: s, Passwords: auth.NewPasswords(0), Tokens: newTokens(t), Log: slog.New(slog.DiscardHandler),
+			Standing: &auth.Standing{Store: s, Bells: new(stream.Bells)},
+		})
 	})
 }
 
@@ -28,7 +36,7 @@ func register(t *testing.T, accounts *auth.Accounts, name string) auth.Session {
 	t.Helper()
 	session, err := accounts.Register(t.Context(), auth.Registration{
 		Email: name + "@Example.com", Username: name, Password: password,
-	})
+	}, client)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +64,7 @@ func TestRegisteredAccountCanLogIn(t *testing.T) {
 	each(t, func(t *testing.T, accounts *auth.Accounts) {
 		session, err := accounts.Register(t.Context(), auth.Registration{
 			Email: "  Ann.Smith@Example.COM ", Username: "Ann_S", Password: password,
-		})
+		}, client)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +74,7 @@ func TestRegisteredAccountCanLogIn(t *testing.T) {
 		}
 		checkSession(t, accounts, session, user.ID)
 		for _, login := range []string{"Ann_S", "ann_s", "ann.smith@example.com", " ANN.SMITH@example.com "} {
-			again, err := accounts.Login(t.Context(), login, password)
+			again, err := accounts.Login(t.Context(), login, password, client)
 			if err != nil {
 				t.Fatalf("Login(%q): %v", login, err)
 			}
@@ -104,7 +112,7 @@ func TestTakenNamesAreTold(t *testing.T) {
 			"/email":    {Email: " ANN@example.com", Username: "other", Password: password},
 			"/username": {Email: "other@example.com", Username: "ANN", Password: password},
 		} {
-			_, err := accounts.Register(t.Context(), registration)
+			_, err := accounts.Register(t.Context(), registration, client)
 			found := problem.From(err)
 			if found.Kind != problem.AlreadyExists || len(found.Fields) != 1 || found.Fields[0].Pointer != want {
 				t.Errorf("Register(%+v): %v with %v, want %s", registration, err, found.Fields, want)
@@ -116,7 +124,7 @@ func TestTakenNamesAreTold(t *testing.T) {
 func TestWrongLoginsLookAlike(t *testing.T) {
 	each(t, func(t *testing.T, accounts *auth.Accounts) {
 		register(t, accounts, "ann")
-		_, err := accounts.Login(t.Context(), "ann", "wrong password")
+		_, err := accounts.Login(t.Context(), "ann", "wrong password", client)
 		want := problem.From(err).Document("")
 		if want.Code != problem.InvalidCredentials.Code() {
 			t.Fatalf("wrong password: %v", err)
@@ -134,7 +142,7 @@ func TestWrongLoginsLookAlike(t *testing.T) {
 			"SQL":                {"ann' OR '1'='1", password},
 			"pattern":            {"an%", password},
 		} {
-			session, err := accounts.Login(t.Context(), try.login, try.password)
+			session, err := accounts.Login(t.Context(), try.login, try.password, client)
 			got := problem.From(err).Document("")
 			if got.Code != want.Code || got.Detail != want.Detail || session.AccessToken != "" {
 				t.Errorf("%s: %+v, want %+v", name, got, want)
@@ -149,7 +157,7 @@ func TestUnknownAccountTakesAsLongAsAWrongPassword(t *testing.T) {
 		register(t, accounts, "ann")
 		try := func(login string) time.Duration {
 			begun := time.Now()
-			if _, err := accounts.Login(t.Context(), login, "wrong password"); err == nil {
+			if _, err := accounts.Login(t.Context(), login, "wrong password", client); err == nil {
 				t.Fatal("let in")
 			}
 			return time.Since(begun)
@@ -174,7 +182,7 @@ func TestAccountWithoutPasswordCannotLogIn(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, password := range []string{"", password} {
-			if _, err := accounts.Login(t.Context(), "eve", password); !errors.Is(err, problem.InvalidCredentials) {
+			if _, err := accounts.Login(t.Context(), "eve", password, client); !errors.Is(err, problem.InvalidCredentials) {
 				t.Errorf("Login with password %q: %v", password, err)
 			}
 		}
@@ -197,7 +205,7 @@ func TestRegistrationRaceHasOneWinner(t *testing.T) {
 			wait.Go(func() {
 				_, errs[i] = accounts.Register(t.Context(), auth.Registration{
 					Email: "ann@example.com", Username: "ann", Password: password,
-				})
+				}, client)
 			})
 		}
 		wait.Wait()

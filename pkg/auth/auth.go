@@ -41,11 +41,15 @@ type RefreshToken struct {
 	UsedAt    *time.Time
 	RevokedAt *time.Time
 	CreatedAt time.Time
+	// Answer is what its use was answered with, sealed, for as long as it may be
+	// told again.
+	Answer []byte
 }
 
-// Store keeps accounts and refresh tokens. A database that is away is
+// Store keeps accounts and their sessions. A database that is away is
 // problem.Unavailable.
 type Store interface {
+	DeviceStore
 	// CreateUser is problem.AlreadyExists, with a Field for "/email" or
 	// "/username", if one of them is taken in any case.
 	CreateUser(ctx context.Context, user User) error
@@ -57,14 +61,4 @@ type Store interface {
 	SetRole(ctx context.Context, id string, role Role, now time.Time) error
 	// SetSuspended is problem.NotFound for an unknown id.
 	SetSuspended(ctx context.Context, id string, suspended bool, now time.Time) error
-	AddRefreshToken(ctx context.Context, token RefreshToken) error
-	// RotateRefreshToken marks the token with this hash used and adds next with
-	// the same FamilyID and UserID, atomically, and returns next as stored. A
-	// hash that is unknown, expired or revoked is problem.InvalidCredentials;
-	// so is a used one, whose whole family is revoked first. Of two callers
-	// with the same token at the same time at most one succeeds.
-	RotateRefreshToken(ctx context.Context, hash string, next RefreshToken, now time.Time) (RefreshToken, error)
-	// RevokeFamily ends the family of the token with this hash. An unknown hash
-	// is no error.
-	RevokeFamily(ctx context.Context, hash string, now time.Time) error
 }

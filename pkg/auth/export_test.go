@@ -3,6 +3,7 @@ package auth
 import (
 	"context"
 	"sync/atomic"
+	"time"
 )
 
 // Occupy takes the turns of one password that is being hashed until release is
@@ -34,3 +35,12 @@ func (p *Passwords) Watch() *Watched {
 	}
 	return watched
 }
+
+// Unseal opens a stored answer to a refresh.
+func Unseal(sealed []byte, usedToken string) (refreshToken string, err error) {
+	opened, err := unseal(sealed, usedToken)
+	return opened.RefreshToken, err
+}
+
+// Prune forgets what nobody needs at a time.
+func (a *Accounts) Prune(ctx context.Context, at time.Time) { a.prune(ctx, at) }

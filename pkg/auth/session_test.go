@@ -16,7 +16,7 @@ import (
 
 func refresh(t *testing.T, accounts *auth.Accounts, token string) auth.Session {
 	t.Helper()
-	session, err := accounts.Refresh(t.Context(), token)
+	session, err := accounts.Refresh(t.Context(), token, client)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -25,7 +25,7 @@ func refresh(t *testing.T, accounts *auth.Accounts, token string) auth.Session {
 
 func refused(t *testing.T, accounts *auth.Accounts, what, token string) {
 	t.Helper()
-	session, err := accounts.Refresh(t.Context(), token)
+	session, err := accounts.Refresh(t.Context(), token, client)
 	if !errors.Is(err, problem.InvalidCredentials) || session != (auth.Session{}) {
 		t.Errorf("%s: Refresh = %+v, %v, want %v", what, session, err, problem.InvalidCredentials)
 	}
@@ -49,7 +49,7 @@ func TestRefreshTokenIsTradedForANewSession(t *testing.T) {
 func TestReusedRefreshTokenEndsItsFamilyOnly(t *testing.T) {
 	each(t, func(t *testing.T, accounts *auth.Accounts) {
 		stolen := register(t, accounts, "ann")
-		otherDevice, err := accounts.Login(t.Context(), "ann", password)
+		otherDevice, err := accounts.Login(t.Context(), "ann", password, client)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -68,7 +68,7 @@ func TestOfTwoWhoUseARefreshTokenAtMostOneWins(t *testing.T) {
 		errs := make([]error, 8)
 		var wait sync.WaitGroup
 		for i := range errs {
-			wait.Go(func() { _, errs[i] = accounts.Refresh(t.Context(), token) })
+			wait.Go(func() { _, errs[i] = accounts.Refresh(t.Context(), token, client) })
 		}
 		wait.Wait()
 		won := 0
@@ -88,7 +88,7 @@ func TestOfTwoWhoUseARefreshTokenAtMostOneWins(t *testing.T) {
 func TestLogoutEndsItsSessionOnly(t *testing.T) {
 	each(t, func(t *testing.T, accounts *auth.Accounts) {
 		here := register(t, accounts, "ann")
-		there, err := accounts.Login(t.Context(), "ann", password)
+		there, err := accounts.Login(t.Context(), "ann", password, client)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -132,16 +132,19 @@ func hashOf(token string) string {
 
 func TestRefreshTokenIsGoodForThirtyDays(t *testing.T) {
 	each(t, func(t *testing.T, accounts *auth.Accounts) {
-		token := register(t, accounts, "ann").RefreshToken
+		used, err := accounts.Store.RefreshToken(t.Context(), hashOf(register(t, accounts, "ann").RefreshToken))
+		if err != nil {
+			t.Fatal(err)
+		}
 		almost := time.Now().Add(30*24*time.Hour - time.Minute)
 		next := auth.RefreshToken{ID: id.New(), Hash: hashOf("next"), ExpiresAt: almost.Add(time.Hour), CreatedAt: almost}
 		late := next
 		late.CreatedAt = almost.Add(2 * time.Minute)
-		if _, err := accounts.Store.RotateRefreshToken(t.Context(), hashOf(token), late, late.CreatedAt); !errors.Is(err, problem.InvalidCredentials) {
+		if _, _, err := accounts.Store.RotateRefreshToken(t.Context(), auth.Rotation{Used: used, Next: late}); !errors.Is(err, problem.InvalidCredentials) {
 			t.Errorf("after 30 days: %v, want %v", err, problem.InvalidCredentials)
 		}
-		if _, err := accounts.Store.RotateRefreshToken(t.Context(), hashOf(token), next, almost); err != nil {
-			t.Errorf("a minute before: %v", err)
+		if turn, _, err := accounts.Store.RotateRefreshToken(t.Context(), auth.Rotation{Used: used, Next: next}); err != nil || turn != auth.TurnTaken {
+			t.Errorf("a minute before: %v, %v", turn, err)
 		}
 	})
 }

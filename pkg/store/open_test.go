@@ -131,20 +131,35 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 			_, err := s.Usage(ctx, c.UserID, chat.UsageQuery{GroupBy: chat.UsageByDay})
 			return err
 		},
-		"CreateUser":      func(ctx context.Context) error { return s.CreateUser(ctx, newUser("a@b.c", "a")) },
-		"User":            func(ctx context.Context) error { _, err := s.User(ctx, c.UserID); return err },
-		"UserByLogin":     func(ctx context.Context) error { _, err := s.UserByLogin(ctx, "a"); return err },
-		"AddRefreshToken": func(ctx context.Context) error { return s.AddRefreshToken(ctx, newToken(c.UserID, "h")) },
-		"RotateRefreshToken": func(ctx context.Context) error {
-			_, err := s.RotateRefreshToken(ctx, "h", auth.RefreshToken{}, at(1))
+		"CreateUser":  func(ctx context.Context) error { return s.CreateUser(ctx, newUser("a@b.c", "a")) },
+		"User":        func(ctx context.Context) error { _, err := s.User(ctx, c.UserID); return err },
+		"UserByLogin": func(ctx context.Context) error { _, err := s.UserByLogin(ctx, "a"); return err },
+		"OpenDevice": func(ctx context.Context) error {
+			_, err := s.OpenDevice(ctx, opening(c.UserID, "h", 1))
 			return err
 		},
+		"Devices":     func(ctx context.Context) error { _, err := s.Devices(ctx, c.UserID, at(1), 1); return err },
+		"EndDevice":   func(ctx context.Context) error { return s.EndDevice(ctx, c.UserID, id.New(), at(1)) },
+		"EndDeviceOf": func(ctx context.Context) error { _, err := s.EndDeviceOf(ctx, "h", at(1)); return err },
+		"RefreshToken": func(ctx context.Context) error {
+			_, err := s.RefreshToken(ctx, "h")
+			return err
+		},
+		"RotateRefreshToken": func(ctx context.Context) error {
+			token := newToken(c.UserID, id.New(), "h", 1)
+			_, _, err := s.RotateRefreshToken(ctx, auth.Rotation{Used: token, Next: token})
+			return err
+		},
+		"ReplacePassword": func(ctx context.Context) error {
+			return s.ReplacePassword(ctx, auth.PasswordChange{UserID: c.UserID, Old: passwordHash, New: passwordHash})
+		},
+		"PruneDevices": func(ctx context.Context) error { _, err := s.PruneDevices(ctx, at(1), 1); return err },
+		"EraseAnswers": func(ctx context.Context) error { _, err := s.EraseAnswers(ctx, at(1), 1); return err },
 		"CreateAPIKey": func(ctx context.Context) error { return s.CreateAPIKey(ctx, newAPIKey(c.UserID, "h", 1), 1) },
 		"APIKeys":      func(ctx context.Context) error { _, err := s.APIKeys(ctx, c.UserID); return err },
 		"DeleteAPIKey": func(ctx context.Context) error { return s.DeleteAPIKey(ctx, c.UserID, id.New()) },
 		"APIKeyByHash": func(ctx context.Context) error { _, err := s.APIKeyByHash(ctx, "h"); return err },
 		"TouchAPIKey":  func(ctx context.Context) error { return s.TouchAPIKey(ctx, id.New(), at(1), at(0)) },
-		"RevokeFamily": func(ctx context.Context) error { return s.RevokeFamily(ctx, "h", at(1)) },
 	}
 }
 

@@ -11,8 +11,8 @@ func (s *Store) State(ctx context.Context, userID, sessionID, keyID string) (aut
 	columns, values := "role, suspended_at IS NOT NULL AS suspended, deleting_at IS NOT NULL AS deleting", []any{}
 	switch {
 	case sessionID != "":
-		columns += `, NOT EXISTS (SELECT 1 FROM refresh_tokens
-			WHERE family_id = ? AND user_id = users.id AND revoked_at IS NULL) AS ended`
+		columns += `, NOT EXISTS (SELECT 1 FROM sessions
+			WHERE id = ? AND user_id = users.id AND revoked_at IS NULL) AS ended`
 		values = append(values, sessionID)
 	case keyID != "":
 		columns += ", NOT EXISTS (SELECT 1 FROM api_keys WHERE id = ? AND user_id = users.id) AS ended"

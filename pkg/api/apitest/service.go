@@ -176,7 +176,10 @@ func (s *Service) wire(options Options) *chat.Generations {
 	}
 	standing := &auth.Standing{Store: s.Store, Bells: streams}
 	s.Server = &api.Server{
-		Accounts: &auth.Accounts{Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens, Standing: standing},
+		Accounts: &auth.Accounts{
+			Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens, Standing: standing, Log: log,
+			RefreshGrace: 10 * time.Second,
+		},
 		Tokens:   tokens,
 		Tickets:  &auth.Tickets{Tokens: tokens, Claims: options.Cache},
 		APIKeys:  auth.NewAPIKeys(s.Store, log),
@@ -245,6 +248,7 @@ func (s *Service) run(generations *chat.Generations) {
 	}
 	group.Go(func() error { return s.Server.Changes.Run(running) })
 	group.Go(func() error { return s.Settlements.Run(running) })
+	group.Go(func() error { return s.Server.Accounts.Run(running) })
 	group.Go(func() error { return s.Server.APIKeys.Run(relaying) })
 	group.Go(func() error { return s.Server.Standing.Run(relaying) })
 	go func() {
