@@ -46,6 +46,12 @@ type RefreshToken struct {
 	Answer []byte
 }
 
+// IsRepeatable tells whether a token that was used may be used again, for the same
+// answer, which Answer holds.
+func (t *RefreshToken) IsRepeatable(at time.Time, grace time.Duration) bool {
+	return t.RevokedAt == nil && t.UsedAt != nil && len(t.Answer) > 0 && at.Before(t.UsedAt.Add(grace))
+}
+
 // Store keeps accounts and their sessions. A database that is away is
 // problem.Unavailable.
 type Store interface {

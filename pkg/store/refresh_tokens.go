@@ -72,7 +72,7 @@ func rotate(tx *gorm.DB, rotation auth.Rotation) (auth.Turn, []byte, error) {
 		return auth.TurnTaken, nil, replace(tx, used, rotation)
 	case used.UsedAt == nil:
 		return 0, nil, refusedToken()
-	case len(used.Answer) > 0 && at.Before(used.UsedAt.Add(rotation.Grace)):
+	case used.IsRepeatable(at, rotation.Grace):
 		return auth.TurnRepeated, used.Answer, nil
 	}
 	_, err = endSessions(tx, []string{session.ID}, at)
