@@ -13,7 +13,7 @@ COPY . .
 ARG VERSION=dev
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
       -ldflags "-s -w -X main.version=${VERSION}" -o /out/dreamchat ./cmd/dreamchat \
- && mkdir /out/data
+ && mkdir -m 700 /out/data
 
 FROM scratch
 ARG VERSION=dev

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"time"
@@ -56,7 +55,7 @@ func (s *settings) checkServers(wrong *complaints) []modelServer {
 		wrong.must(!taken[server.keyName()] && !taken[name], "PROVIDERS",
 			"must name each server once, and none demo, openrouter or ollama")
 		taken[name], taken[server.keyName()] = true, true
-		server.key = os.Getenv(server.keyName())
+		server.key = secret(server.keyName(), wrong)
 		found = append(found, server)
 	}
 	return found

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
@@ -35,6 +36,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	if _, err := db.MigrateUp(ctx); err != nil {
 		return fmt.Errorf("the database cannot be migrated: %w", err)
 	}
+	set.checkFolder(ctx, log)
 	key, err := set.key()
 	if err != nil {
 		return err
@@ -81,7 +83,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 
 // openStore opens the database. The error is for the person at the terminal.
 func openStore(ctx context.Context, set settings) (*store.Store, error) {
-	db, err := store.Open(ctx, set.DatabaseURL, store.Options{})
+	db, err := store.Open(ctx, set.DatabaseURL, store.Options{Log: slog.New(set.handler())})
 	if found, ok := errors.AsType[*problem.Error](err); ok && found.Cause != nil {
 		return nil, fmt.Errorf("%s\n%w", found.Detail, found.Cause)
 	}
@@ -94,4 +96,13 @@ func (s *settings) key() (*auth.Key, error) {
 		return auth.ParseKey([]byte(s.SigningKey))
 	}
 	return auth.LoadOrCreateKey(filepath.Join(s.DataDir, "signing-key.pem"))
+}
+
+// checkFolder tells who shares a folder that others may look into. It may be
+// more than ours, so that its mode is not ours to change.
+func (s *settings) checkFolder(ctx context.Context, log *slog.Logger) {
+	info, err := os.Stat(s.DataDir)
+	if err == nil && info.Mode()&0o077 != 0 && runtime.GOOS != "windows" {
+		log.WarnContext(ctx, "others may look into the data folder: run chmod 700 on it", "folder", s.DataDir, "mode", info.Mode().Perm().String())
+	}
 }

@@ -78,6 +78,7 @@ func load() (settings, error) {
 			wrong.unreadable(err)
 		}
 	}
+	s.readSecrets(&wrong)
 	s.check(&wrong)
 	if err := wrong.err(); err != nil {
 		return s, err

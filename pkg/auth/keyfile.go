@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 )
 
 // maxKeyFile bounds what is read of a key file, in bytes; a key takes 119.
@@ -14,8 +15,8 @@ const maxKeyFile = 16 << 10
 
 // LoadOrCreateKey reads the key at path (PKCS#8 PEM). If there is none it
 // makes one, readable by its owner only, and the folders that are missing. Of
-// several processes that start at once all get the same key. Errors name the
-// path.
+// several processes that start at once all get the same key. A file that others
+// than its owner may read is an error. Errors name the path.
 func LoadOrCreateKey(path string) (*Key, error) {
 	key, err := loadKey(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -33,11 +34,29 @@ func loadKey(path string) (*Key, error) {
 		return nil, err
 	}
 	defer file.Close()
+	if err := isPrivate(file); err != nil {
+		return nil, err
+	}
 	text, err := io.ReadAll(io.LimitReader(file, maxKeyFile))
 	if err != nil {
 		return nil, err
 	}
 	return ParseKey(text)
+}
+
+// isPrivate refuses a file whose key others than its owner may know.
+func isPrivate(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	if runtime.GOOS == "windows" { // where modes say nothing
+		return nil
+	}
+	if info.Mode()&0o077 != 0 {
+		return fmt.Errorf("others than its owner may read or write it (mode %#o): run chmod 600 %s", info.Mode().Perm(), file.Name())
+	}
+	return nil
 }
 
 // createKey writes the key whole before it gets its name, and a link never

@@ -10,6 +10,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -57,6 +58,9 @@ type Options struct {
 	// ConnectTimeout bounds one attempt to reach a PostgreSQL server, unless
 	// the URL sets connect_timeout: 5 seconds.
 	ConnectTimeout time.Duration
+	// Log takes what is wrong and does not keep the database from being used:
+	// nothing if nil.
+	Log *slog.Logger
 }
 
 const (
@@ -71,7 +75,7 @@ const (
 // "postgresql://…" for a server, or "sqlite:" and the path of a file, such as
 // "sqlite:./data/dreamchat.db", whose folder is made if it is missing. Beside that
 // file lie its write-ahead log ("-wal", "-shm") and "-lock", which processes that
-// start at once take turns by. The error is a sentence for the person who set the
+// start at once take turns by. All of them are for their owner only. The error is a sentence for the person who set the
 // URL; it never holds a password. The caller closes the store.
 func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	path, isFile := strings.CutPrefix(url, "sqlite:")

@@ -24,6 +24,10 @@ func openSQLite(ctx context.Context, path string, options Options) (*Store, erro
 	if err := os.MkdirAll(filepath.Dir(absolute), 0o700); err != nil {
 		return nil, fmt.Errorf("the folder %s for the database cannot be made: %w", filepath.Dir(absolute), err)
 	}
+	if err := keepPrivate(ctx, options.Log, absolute); err != nil {
+		return nil, problem.Unavailable.Because(err,
+			fmt.Sprintf("The SQLite database %s cannot be written.", absolute))
+	}
 	s := &Store{dialect: migrations.SQLite, path: absolute}
 	if err := s.openPools(ctx, options); err != nil {
 		return nil, problem.Unavailable.Because(err,
