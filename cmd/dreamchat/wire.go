@@ -114,7 +114,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 	server := &api.Server{
 		Accounts: &auth.Accounts{
 			Store: db, Passwords: auth.NewPasswords(0), Tokens: tokens, Standing: standing, Log: log,
-			RefreshGrace: set.RefreshGrace,
+			RefreshGrace: set.RefreshGrace, Work: generations, Cursors: key.Derive("account cursors"),
 		},
 		Tokens:    tokens,
 		Tickets:   &auth.Tickets{Tokens: tokens, Claims: caches.store},

@@ -49,6 +49,9 @@ var accesses = map[string]access{
 	"GET /api/v1/auth/sessions":     signedIn(http.StatusOK),
 	"POST /api/v1/auth/api-keys":    signedIn(http.StatusCreated),
 	"GET /api/v1/auth/api-keys":     signedIn(http.StatusOK),
+	"GET /api/v1/admin/users":       admins(http.StatusOK),
+	"GET /api/v1/admin/users/:id":   admins(http.StatusOK),
+	"PATCH /api/v1/admin/users/:id": admins(http.StatusOK),
 	"GET /api/v1/models":            signedIn(http.StatusOK),
 	"GET /api/v1/models/*":          signedIn(http.StatusOK),
 	"PATCH /api/v1/models/*":        admins(http.StatusOK),
@@ -154,6 +157,8 @@ func (o things) path(path string) string {
 	switch {
 	case strings.HasPrefix(path, "/api/v1/messages/"):
 		id = o.asked.Message.ID
+	case strings.HasPrefix(path, "/api/v1/admin/users/"):
+		id = o.owner.Session.User.ID
 	case strings.HasPrefix(path, "/api/v1/auth/api-keys/"):
 		id = o.key.ID
 	case strings.HasPrefix(path, "/api/v1/auth/sessions/"):
@@ -175,6 +180,8 @@ func (o things) body(route *echo.Route) any {
 		return map[string]any{"currentPassword": "a long password", "newPassword": "a long password"}
 	case "POST /api/v1/auth/api-keys":
 		return map[string]any{"name": "two"}
+	case "PATCH /api/v1/admin/users/:id":
+		return map[string]any{"suspended": false}
 	case "PATCH /api/v1/models/*":
 		return map[string]any{"isActive": true}
 	case "PATCH /api/v1/conversations/:id":

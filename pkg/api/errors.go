@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -67,6 +68,7 @@ func (s *Server) toProblem(err error, c echo.Context) *problem.Error {
 	case errors.As(err, &found):
 	case errors.As(err, &echoed):
 		found = fromEcho(echoed)
+	case errors.As(context.Cause(ctx), &found):
 	case ctx.Err() != nil:
 		return problem.Unavailable.Because(err, "The request was cancelled.")
 	default:

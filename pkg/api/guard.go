@@ -60,16 +60,24 @@ func (g *guard) next(rest time.Duration) time.Duration {
 	return rest
 }
 
-// check sends the reader away that may not read on. What cannot be known now is
-// looked at later.
+// check sends the reader away that may not read on.
 func (g *guard) check(ctx context.Context) error {
-	g.checked = time.Now()
-	_, err := g.standing.Check(ctx, g.caller)
-	var found *problem.Error
-	if errors.As(err, &found) && found.Kind != problem.Unavailable && found.Kind != problem.Internal {
-		return away(found.Kind.Code())
+	if refused := g.refusal(ctx); refused != nil {
+		return away(refused.Kind.Code())
 	}
 	return nil
+}
+
+// refusal is why the caller may not go on; nil if it may. What cannot be known now
+// is looked at later.
+func (g *guard) refusal(ctx context.Context) *problem.Error {
+	g.checked = time.Now()
+	_, err := g.standing.Check(ctx, g.caller)
+	found, ok := errors.AsType[*problem.Error](err)
+	if !ok || found.Kind == problem.Unavailable || found.Kind == problem.Internal {
+		return nil
+	}
+	return found
 }
 
 // tick does what is due by now.

@@ -33,6 +33,10 @@ func (s *Server) routes(e *echo.Echo) {
 	v1.GET("/auth/api-keys", s.brief(s.session(s.listAPIKeys)))
 	v1.DELETE("/auth/api-keys/:id", s.brief(s.session(s.deleteAPIKey)))
 
+	v1.GET("/admin/users", s.brief(s.admin(s.listAccounts)))
+	v1.GET("/admin/users/:id", s.brief(s.admin(s.showAccount)))
+	v1.PATCH("/admin/users/:id", s.brief(s.admin(s.changeAccount)))
+
 	v1.GET("/models", s.brief(s.authed(auth.ScopeRead, s.listModels)))
 	v1.GET("/models/*", s.brief(s.authed(auth.ScopeRead, s.showModel)))
 	v1.PATCH("/models/*", s.brief(s.admin(s.updateModel)))
@@ -55,7 +59,7 @@ func (s *Server) routes(e *echo.Echo) {
 
 	v1.GET("/events", s.ticketed(auth.ScopeRead, s.followChanges))
 	v1.GET("/usage", s.brief(s.authed(auth.ScopeRead, s.showUsage)))
-	v1.POST("/chat/completions", s.authed(auth.ScopeChat, s.createChatCompletion))
+	v1.POST("/chat/completions", s.authed(auth.ScopeChat, s.attended(s.createChatCompletion)))
 	v1.POST("/ai/chat", s.authed(auth.ScopeChat, s.sendUIMessage))
 	v1.GET("/ai/chat/:id/stream", s.authed(auth.ScopeRead, s.followUIMessage))
 }

@@ -54,8 +54,8 @@ func TestRoutesNeedAToken(t *testing.T) {
 		}
 		reply.Problem(problem.Unauthenticated)
 	}
-	if closed != 30 {
-		t.Errorf("%d routes need a token, want 30", closed)
+	if closed != 33 {
+		t.Errorf("%d routes need a token, want 33", closed)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 func scopeOf(route *echo.Route) (scope string, keys bool) {
 	administrators := strings.HasPrefix(route.Path, "/api/v1/models") && route.Method != http.MethodGet
 	switch {
-	case strings.HasPrefix(route.Path, "/api/v1/auth/"), administrators:
+	case strings.HasPrefix(route.Path, "/api/v1/auth/"), strings.HasPrefix(route.Path, "/api/v1/admin/"), administrators:
 		return "", false
 	case route.Method == http.MethodGet:
 		return "read", true

@@ -195,7 +195,11 @@ func (s *Server) streamIf(c echo.Context, feed *chat.Feed, err error) error {
 // whole waits for the end of the answer. One that failed is told as the problem
 // that ended it, with the ids of what is kept.
 func (s *Server) whole(c echo.Context, caller auth.Caller, sent chat.Sent) error {
-	answer, err := s.Generations.Await(c.Request().Context(), caller.UserID, sent.Answer.ID)
+	ctx, leave := s.attend(c)
+	answer, err := s.Generations.Await(ctx, caller.UserID, sent.Answer.ID)
+	if refused := leave(); refused != nil {
+		return refused
+	}
 	if err != nil {
 		return withIDs(err, sent)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"dreamchat/pkg/cursor"
 	"dreamchat/pkg/id"
 	"dreamchat/pkg/problem"
 )
@@ -22,7 +23,11 @@ type Accounts struct {
 	Passwords *Passwords
 	Tokens    *Tokens
 	Standing  *Standing
-	Log       *slog.Logger
+	// Work is stopped for accounts that are suspended.
+	Work Work
+	// Cursors seals the places in the list of accounts.
+	Cursors cursor.Key
+	Log     *slog.Logger
 	// RefreshLifetime is how long a refresh token is good for if it is not
 	// used; zero means 30 days.
 	RefreshLifetime time.Duration
@@ -83,11 +88,14 @@ func (a *Accounts) SetRole(ctx context.Context, id string, role Role) error {
 	return err
 }
 
-// Suspend shuts an account out, or lets it in again, at once: open streams end.
-// An unknown id is problem.NotFound.
+// Suspend shuts an account out, or lets it in again, at once: open streams end,
+// and so do its answers that are being made. An unknown id is problem.NotFound.
 func (a *Accounts) Suspend(ctx context.Context, id string, suspended bool) error {
 	err := a.Store.SetSuspended(ctx, id, suspended, now())
 	a.Standing.Changed(ctx, id)
+	if err == nil && suspended {
+		err = a.halt(ctx, id)
+	}
 	return err
 }
 

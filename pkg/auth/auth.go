@@ -56,6 +56,7 @@ func (t *RefreshToken) IsRepeatable(at time.Time, grace time.Duration) bool {
 // problem.Unavailable.
 type Store interface {
 	DeviceStore
+	AccountStore
 	// CreateUser is problem.AlreadyExists, with a Field for "/email" or
 	// "/username", if one of them is taken in any case.
 	CreateUser(ctx context.Context, user User) error

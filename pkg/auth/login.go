@@ -20,7 +20,8 @@ const (
 
 // Login opens a session for a username or email, in any case, and its
 // password. If they do not match anything it is problem.InvalidCredentials,
-// the same and after the same work whether there is such an account or not.
+// the same and after the same work whether there is such an account or not. With
+// the right password of a suspended account it is problem.AccountSuspended.
 func (a *Accounts) Login(ctx context.Context, login, password string, client Client) (Session, error) {
 	if len(password) > MaxPasswordBytes {
 		return Session{}, wrongLogin()
@@ -55,6 +56,9 @@ func (a *Accounts) authenticate(ctx context.Context, login, password string) (Us
 	}
 	if err == nil && !matches {
 		err = wrongLogin()
+	}
+	if err == nil {
+		err = a.admit(ctx, user, wrongLogin())
 	}
 	return user, err
 }

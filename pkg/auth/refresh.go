@@ -25,7 +25,8 @@ const (
 // yet, gets that very pair again: two tabs that race are one client. Any other
 // further use may be a thief's, so it ends the session of the token and all that
 // came of it, at once and on every instance. That is problem.InvalidCredentials,
-// as is any token that is not good.
+// as is any token that is not good. A token of a suspended account is
+// problem.AccountSuspended, and is not used up.
 func (a *Accounts) Refresh(ctx context.Context, refreshToken string, client Client) (Session, error) {
 	hash, ok := refreshHash(refreshToken)
 	if !ok {
@@ -76,7 +77,7 @@ func again(answer []byte, refreshToken string, user User) (Session, error) {
 	return told.session(user, time.Until(told.ExpiresAt)), nil
 }
 
-// owner finds a refresh token and whose it is.
+// owner finds a refresh token and whose it is, who must be let in.
 func (a *Accounts) owner(ctx context.Context, hash string) (RefreshToken, User, error) {
 	token, err := a.Store.RefreshToken(ctx, hash)
 	var user User
@@ -85,6 +86,9 @@ func (a *Accounts) owner(ctx context.Context, hash string) (RefreshToken, User, 
 	}
 	if errors.Is(err, problem.NotFound) {
 		err = wrongRefresh(err)
+	}
+	if err == nil {
+		err = a.admit(ctx, user, wrongRefresh(nil))
 	}
 	return token, user, err
 }

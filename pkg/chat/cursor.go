@@ -1,17 +1,11 @@
 package chat
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/base64"
 	"encoding/binary"
 
+	"dreamchat/pkg/cursor"
 	"dreamchat/pkg/problem"
 )
-
-// CursorKey seals the cursors of message pages. Instances that share their
-// clients share the key. It holds at least 32 secret bytes.
-type CursorKey []byte
 
 // position is what a cursor says: go on from this position, which is not part
 // of the page, with the page's order or against it.
@@ -20,45 +14,33 @@ type position struct {
 	back bool
 }
 
-const (
-	cursorBody = 9
-	cursorMAC  = 16
-)
+const cursorPlace = 9
 
-// seal makes the cursor opaque and binds it to conversation and order.
-func (k CursorKey) seal(conversationID string, order Order, at position) *string {
-	body := binary.BigEndian.AppendUint64(make([]byte, 0, cursorBody+cursorMAC), uint64(at.seq)) //nolint:gosec // positions are positive
-	body = append(body, b2i(at.back))
-	text := base64.RawURLEncoding.EncodeToString(append(body, k.mac(conversationID, order, body)...))
+// sealPosition binds a cursor to conversation and order.
+func sealPosition(key cursor.Key, conversationID string, order Order, at position) *string {
+	place := binary.BigEndian.AppendUint64(make([]byte, 0, cursorPlace), uint64(at.seq)) //nolint:gosec // positions are positive
+	text := key.Seal(pagesOf(conversationID, order), append(place, b2i(at.back)))
 	return &text
 }
 
-// open reads what seal made for the same conversation and order. Anything else
-// is problem.InvalidCursor.
-func (k CursorKey) open(conversationID string, order Order, cursor string) (position, error) {
-	raw, err := base64.RawURLEncoding.Strict().DecodeString(cursor)
-	if err != nil || len(raw) != cursorBody+cursorMAC {
-		return position{}, badCursor()
+// openPosition reads what sealPosition made for the same conversation and order.
+// Anything else is problem.InvalidCursor.
+func openPosition(key cursor.Key, conversationID string, order Order, text string) (position, error) {
+	place, err := key.Open(pagesOf(conversationID, order), text)
+	if err != nil {
+		return position{}, err
 	}
-	body, mac := raw[:cursorBody], raw[cursorBody:]
-	if !hmac.Equal(mac, k.mac(conversationID, order, body)) {
-		return position{}, badCursor()
+	if len(place) != cursorPlace {
+		return position{}, problem.InvalidCursor.New("The cursor is not one for pages of messages.")
 	}
 	return position{
-		seq:  int64(binary.BigEndian.Uint64(body)), //nolint:gosec // sealed by us
-		back: body[cursorBody-1] == 1,
+		seq:  int64(binary.BigEndian.Uint64(place)), //nolint:gosec // sealed by us
+		back: place[cursorPlace-1] == 1,
 	}, nil
 }
 
-func (k CursorKey) mac(conversationID string, order Order, body []byte) []byte {
-	mac := hmac.New(sha256.New, k)
-	mac.Write([]byte(conversationID + "\n" + string(order) + "\n"))
-	mac.Write(body)
-	return mac.Sum(nil)[:cursorMAC]
-}
-
-func badCursor() error {
-	return problem.InvalidCursor.New("The cursor is not one that we made for this conversation and order.")
+func pagesOf(conversationID string, order Order) string {
+	return conversationID + "\n" + string(order)
 }
 
 func b2i(b bool) byte {

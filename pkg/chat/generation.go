@@ -201,7 +201,7 @@ func (g *generation) close(err error, ledger *Ledger) (Message, Charge) {
 	switch found := problem.From(err); {
 	case err == nil:
 		answer.Status = StatusComplete
-	case found == errStopped:
+	case isStopped(found):
 		answer.Status = StatusStopped
 		answer.FinishReason = FinishStopped
 	default:
@@ -209,6 +209,11 @@ func (g *generation) close(err error, ledger *Ledger) (Message, Charge) {
 	}
 	charge := ledger.chargeAnswer(&answer, g.source.model)
 	return answer, charge
+}
+
+// isStopped tells whether somebody wanted an answer to end.
+func isStopped(err error) bool {
+	return err == errStopped || err == errSuspended || err == errErased //nolint:errorlint // sentinels by identity
 }
 
 // fail ends an answer with what went wrong.

@@ -13,6 +13,8 @@ import (
 // Why a generation ends before its provider does. Compared by identity.
 var (
 	errStopped     = problem.Conflict.New("The answer was stopped.")
+	errSuspended   = problem.AccountSuspended.New("The account is suspended.")
+	errErased      = problem.SessionEnded.New("The account is being deleted.")
 	errInterrupted = problem.Interrupted.New("The server shut down while the answer was made. What there was of it is kept.")
 	errCrashed     = problem.Interrupted.New("The server that made the answer went away. What it had saved is kept.")
 	errDeleted     = problem.NotFound.New("The conversation was deleted.")

@@ -17,6 +17,8 @@ const (
 	maxRefused   = 5
 	// recordTimeout bounds how long the first word may wait for the database.
 	recordTimeout = time.Second
+	// forgetTimeout bounds how long it is tried to forget what expires by itself.
+	forgetTimeout = 2 * time.Second
 )
 
 // make runs a generation from the question to the stored answer. The row is
@@ -26,8 +28,8 @@ func (g *Generations) make(ctx context.Context, made *generation) {
 	defer g.release(made.answer.ID)
 	defer made.cancel(nil)
 	err := g.ask(ctx, made)
-	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
+	if cause := context.Cause(ctx); cause != nil && (err != nil || errors.Is(cause, errErased)) {
+		err = cause
 	}
 	g.settle(ctx, made, err)
 }
@@ -85,10 +87,14 @@ func (g *Generations) record(ctx context.Context, made *generation) error {
 
 // settle stores the answer and ends the stream.
 func (g *Generations) settle(ctx context.Context, made *generation, err error) {
-	ending := err
+	ending, shutOut := err, errors.Is(err, errSuspended)
 	answer, charge := made.close(err, g.Ledger)
-	if isGone(err) {
+	switch {
+	case isGone(err):
 		g.abandon(ctx, made, charge, err)
+		return
+	case errors.Is(err, errErased):
+		g.erase(ctx, made, &answer, charge)
 		return
 	}
 	g.report(ctx, &answer, err)
@@ -105,7 +111,31 @@ func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 	if g.OnFinish != nil {
 		g.OnFinish(made.outcome(&answer))
 	}
-	g.title(ctx, conversation, &answer)
+	if !shutOut {
+		g.title(ctx, conversation, &answer)
+	}
+}
+
+// erase ends an answer whose account is being deleted. Nobody is told any more:
+// who deletes the account waits until the answer is stored, when nothing of it is
+// left elsewhere.
+func (g *Generations) erase(ctx context.Context, made *generation, answer *Message, charge Charge) {
+	made.stream.Break(errErased)
+	made.tap.end(errErased)
+	err := g.forget(ctx, answer.ID)
+	if _, failed := g.finish(ctx, answer, charge); !errors.Is(failed, problem.Conflict) {
+		err = errors.Join(err, failed)
+	}
+	if err != nil {
+		g.Log.WarnContext(ctx, "answer of a deleted account not ended in order", "message", answer.ID, "error", err)
+	}
+}
+
+// forget leaves nothing of the streams of answers, also after ctx is done.
+func (g *Generations) forget(ctx context.Context, messageIDs ...string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), forgetTimeout)
+	defer cancel()
+	return g.Streams.Forget(ctx, messageIDs...)
 }
 
 // abandon ends the stream of an answer that cannot be stored. What nobody can store

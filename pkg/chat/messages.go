@@ -3,13 +3,15 @@ package chat
 import (
 	"context"
 	"math"
+
+	"dreamchat/pkg/cursor"
 )
 
 // Messages are the turns of conversations, read page by page. Its methods are
 // safe for concurrent use.
 type Messages struct {
 	Store   MessageStore
-	Cursors CursorKey
+	Cursors cursor.Key
 }
 
 // PageQuery asks for a page of a conversation. At most one of Cursor, Around
@@ -44,7 +46,7 @@ func (m *Messages) Page(ctx context.Context, userID, conversationID string, quer
 	}
 	switch {
 	case query.Cursor != "":
-		at, err := m.Cursors.open(conversationID, query.Order, query.Cursor)
+		at, err := openPosition(m.Cursors, conversationID, query.Order, query.Cursor)
 		if err != nil {
 			return MessagePage{}, err
 		}

@@ -58,12 +58,38 @@ func (g *Generations) heed(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	stopped, err := g.Store.StopRequests(ctx, g.Owner, maxStops)
+	stops, err := g.Store.StopRequests(ctx, g.Owner, maxStops)
 	if err != nil {
 		g.Log.WarnContext(ctx, "stop requests not read", "error", err)
 		return
 	}
-	g.end(stopped, errStopped)
+	for _, stop := range stops {
+		g.end([]string{stop.MessageID}, stop.cause())
+	}
+}
+
+func (r StopRequest) cause() error {
+	switch {
+	case r.Deleting:
+		return errErased
+	case r.Suspended:
+		return errSuspended
+	default:
+		return errStopped
+	}
+}
+
+// Halt ends all running answers of an account, wherever they are made, and does
+// not wait for that. What there is of them is kept. The request is stored, so that
+// it holds even if nobody hears the bells.
+func (g *Generations) Halt(ctx context.Context, userID string) error {
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	owners, err := g.Store.RequestStops(ctx, userID)
+	for _, owner := range owners {
+		g.Streams.Ring(ctx, stopsTopic(owner))
+	}
+	return err
 }
 
 // end ends those of the answers that are made here. One that has just been saved

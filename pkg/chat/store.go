@@ -116,9 +116,19 @@ type GenerationStore interface {
 	// RequestStop marks a running answer of the user to be stopped by whoever
 	// makes it. It tells whether the answer was running.
 	RequestStop(ctx context.Context, userID, messageID string) (bool, error)
-	// StopRequests returns the ids of running answers of this owner that are to be
+	// RequestStops marks all running answers of the user like that, and returns the
+	// instances that make them.
+	RequestStops(ctx context.Context, userID string) (owners []string, err error)
+	// StopRequests returns the running answers of this owner that are to be
 	// stopped, at most limit.
-	StopRequests(ctx context.Context, owner string, limit int) ([]string, error)
+	StopRequests(ctx context.Context, owner string, limit int) ([]StopRequest, error)
+}
+
+// StopRequest is a running answer that is to be stopped, and whether that is
+// since its account was suspended, or is being deleted.
+type StopRequest struct {
+	MessageID           string
+	Suspended, Deleting bool
 }
 
 // HistoryQuery asks for what a model is to be shown.

@@ -26,6 +26,10 @@ type Streams interface {
 	Seize(ctx context.Context, messageID string, after int) (Tail, error)
 	// Closed tells those who follow the stream that the answer's row is final.
 	Closed(ctx context.Context, messageID string)
+	// Forget leaves nothing of the streams of answers whose account is deleted. It
+	// waits until that is done, and comes after whatever this instance published by
+	// then.
+	Forget(ctx context.Context, messageIDs ...string) error
 }
 
 // Publication is the writing end of a stream. Its methods never wait and are
@@ -77,6 +81,9 @@ func (*Alone) Seize(context.Context, string, int) (Tail, error) { return Tail{},
 func (a *Alone) Closed(ctx context.Context, messageID string) {
 	a.Ring(ctx, StreamTopic(messageID))
 }
+
+// Forget has nothing to forget.
+func (*Alone) Forget(context.Context, ...string) error { return nil }
 
 type direct struct {
 	log *stream.Log[Event]

@@ -122,7 +122,7 @@ func (w window) page(found []Message, next, prev bool) MessagePage {
 }
 
 func (w window) seal(at position) *string {
-	return w.messages.Cursors.seal(w.conversationID, w.order, at)
+	return sealPosition(w.messages.Cursors, w.conversationID, w.order, at)
 }
 
 func opposite(order Order) Order {

@@ -107,7 +107,7 @@ func (s *Store) beginAnswer(tx *gorm.DB, b chat.Beginning) (chat.Begun, error) {
 			return chat.Begun{}, err
 		}
 	}
-	return begun, record(tx, b.UserID, beginning(begun, messagesOf(rows), superseded)...)
+	return begun, recordNew(tx, b.UserID, beginning(begun, messagesOf(rows), superseded)...)
 }
 
 // beginning is what the feed tells of an answer that begins.

@@ -8,6 +8,7 @@ import (
 	"gorm.io/gorm/clause"
 
 	"dreamchat/pkg/chat"
+	"dreamchat/pkg/problem"
 )
 
 // changesAtOnce keeps an INSERT within what either dialect binds.
@@ -25,19 +26,46 @@ const toldColumns = "id, conversation_id, seq, role, status, question_id, supers
 // conversation and messages, nobody who holds it waits for another. What is
 // rolled back gives its numbers back, so none is ever missing.
 func record(tx *gorm.DB, userID string, changes ...chat.Change) error {
-	var newest int64
-	done := tx.Raw(`UPDATE users SET feed_seq = feed_seq + ? WHERE id = ? RETURNING feed_seq`,
-		len(changes), userID).Scan(&newest)
-	if err := found(done); err != nil {
+	_, err := recorded(tx, userID, changes)
+	return err
+}
+
+// recordNew is record for what an account begins. One that was shut out by then may
+// not: who shuts it out finds whatever was begun before.
+func recordNew(tx *gorm.DB, userID string, changes ...chat.Change) error {
+	owner, err := recorded(tx, userID, changes)
+	switch {
+	case err != nil:
 		return err
+	case owner.Deleting:
+		return problem.SessionEnded.New("The account does not exist any more.")
+	case owner.Suspended:
+		return problem.AccountSuspended.New("The account is suspended.")
 	}
-	first := newest - int64(len(changes)) + 1
+	return nil
+}
+
+// feedOwner is the owner of a feed, locked.
+type feedOwner struct {
+	FeedSeq             int64
+	Suspended, Deleting bool
+}
+
+func recorded(tx *gorm.DB, userID string, changes []chat.Change) (feedOwner, error) {
+	var owner feedOwner
+	done := tx.Raw(`UPDATE users SET feed_seq = feed_seq + ? WHERE id = ?
+		RETURNING feed_seq, suspended_at IS NOT NULL AS suspended, deleting_at IS NOT NULL AS deleting`,
+		len(changes), userID).Scan(&owner)
+	if err := found(done); err != nil {
+		return owner, err
+	}
+	first := owner.FeedSeq - int64(len(changes)) + 1
 	for i := range changes {
 		changes[i].UserID = userID
 		changes[i].Seq = first + int64(i)
 		changes[i].CreatedAt = stamp(changes[i].CreatedAt)
 	}
-	return tx.CreateInBatches(changes, changesAtOnce).Error
+	return owner, tx.CreateInBatches(changes, changesAtOnce).Error
 }
 
 // Changes returns what the feed of an account holds after a number, oldest

@@ -35,7 +35,7 @@ func (s *Store) CreateConversation(ctx context.Context, conversation chat.Conver
 		if err := tx.Create(&row).Error; err != nil {
 			return err
 		}
-		return record(tx, conversation.UserID, conversation.Created())
+		return recordNew(tx, conversation.UserID, conversation.Created())
 	})
 	switch {
 	case errors.Is(err, gorm.ErrForeignKeyViolated):
@@ -95,8 +95,7 @@ func matching(tx *gorm.DB, userID string, query chat.ConversationQuery) *gorm.DB
 		tx = tx.Where("is_archived = ?", *query.Archived)
 	}
 	if query.Search != "" {
-		literal := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(lower(query.Search))
-		tx = tx.Where("title_lower LIKE ? ESCAPE '!'", "%"+literal+"%")
+		tx = tx.Where("title_lower LIKE ? ESCAPE '!'", containing(query.Search))
 	}
 	return tx
 }

@@ -65,7 +65,7 @@ func (s *Store) fork(tx *gorm.DB, fork chat.Fork) (chat.Conversation, error) {
 			return made, err
 		}
 	}
-	return made, record(tx, made.UserID, made.Created())
+	return made, recordNew(tx, made.UserID, made.Created())
 }
 
 // lastToCopy is a message that stands in the conversation and is no longer being

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"gorm.io/gorm"
 
@@ -141,11 +142,24 @@ func (s *Store) RequestStop(ctx context.Context, userID, messageID string) (bool
 	return done.RowsAffected > 0, failure(ctx, done.Error, "answer")
 }
 
-// StopRequests returns the ids of the owner's running answers to be stopped.
-func (s *Store) StopRequests(ctx context.Context, owner string, limit int) ([]string, error) {
-	var ids []string
-	err := s.read.WithContext(ctx).Model(&messageRow{}).
-		Where("status = 'streaming' AND owner = ? AND stop_requested", owner).
-		Limit(limit).Pluck("id", &ids).Error
-	return ids, failure(ctx, err, "answer")
+// RequestStops marks all running answers of the user to be stopped.
+func (s *Store) RequestStops(ctx context.Context, userID string) ([]string, error) {
+	var owners []string
+	err := s.write.WithContext(ctx).Raw(`UPDATE messages SET stop_requested = TRUE
+		WHERE status = 'streaming' AND conversation_id IN (SELECT id FROM conversations WHERE user_id = ?)
+		RETURNING owner`, userID).Scan(&owners).Error
+	slices.Sort(owners)
+	return slices.Compact(owners), failure(ctx, err, "answer")
+}
+
+// StopRequests returns the owner's running answers to be stopped.
+func (s *Store) StopRequests(ctx context.Context, owner string, limit int) ([]chat.StopRequest, error) {
+	var stops []chat.StopRequest
+	err := s.read.WithContext(ctx).Raw(`SELECT messages.id AS message_id,
+			users.suspended_at IS NOT NULL AS suspended, users.deleting_at IS NOT NULL AS deleting
+		FROM messages JOIN conversations ON conversations.id = messages.conversation_id
+		JOIN users ON users.id = conversations.user_id
+		WHERE messages.status = 'streaming' AND messages.owner = ? AND messages.stop_requested
+		LIMIT ?`, owner, limit).Scan(&stops).Error
+	return stops, failure(ctx, err, "answer")
 }

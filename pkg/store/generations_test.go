@@ -262,7 +262,11 @@ func TestStopRequests(t *testing.T) {
 		requests := func(owner string, want ...string) {
 			t.Helper()
 			got, err := s.StopRequests(t.Context(), owner, 9)
-			if err != nil || !slices.Equal(got, want) {
+			var stopped []string
+			for _, stop := range got {
+				stopped = append(stopped, stop.MessageID)
+			}
+			if err != nil || !slices.Equal(stopped, want) {
 				t.Errorf("%s is to stop %v, %v, want %v", owner, got, err, want)
 			}
 		}

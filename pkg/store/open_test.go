@@ -123,6 +123,7 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 		},
 		"RunningAnswers": func(ctx context.Context) error { _, err := s.RunningAnswers(ctx, "", 1); return err },
 		"RequestStop":    func(ctx context.Context) error { _, err := s.RequestStop(ctx, c.UserID, messageID); return err },
+		"RequestStops":   func(ctx context.Context) error { _, err := s.RequestStops(ctx, c.UserID); return err },
 		"StopRequests":   func(ctx context.Context) error { _, err := s.StopRequests(ctx, "me", 1); return err },
 		"Changes":        func(ctx context.Context) error { _, err := s.Changes(ctx, c.UserID, 0, 1); return err },
 		"NewestChange":   func(ctx context.Context) error { _, err := s.NewestChange(ctx, c.UserID); return err },
@@ -131,9 +132,15 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 			_, err := s.Usage(ctx, c.UserID, chat.UsageQuery{GroupBy: chat.UsageByDay})
 			return err
 		},
-		"CreateUser":  func(ctx context.Context) error { return s.CreateUser(ctx, newUser("a@b.c", "a")) },
-		"User":        func(ctx context.Context) error { _, err := s.User(ctx, c.UserID); return err },
-		"UserByLogin": func(ctx context.Context) error { _, err := s.UserByLogin(ctx, "a"); return err },
+		"Account": func(ctx context.Context) error { _, err := s.Account(ctx, c.UserID); return err },
+		"AccountsAfter": func(ctx context.Context) error {
+			_, err := s.AccountsAfter(ctx, auth.AccountQuery{Limit: 1})
+			return err
+		},
+		"ChangeAccount": func(ctx context.Context) error { _, err := s.ChangeAccount(ctx, auth.AccountChange{}); return err },
+		"CreateUser":    func(ctx context.Context) error { return s.CreateUser(ctx, newUser("a@b.c", "a")) },
+		"User":          func(ctx context.Context) error { _, err := s.User(ctx, c.UserID); return err },
+		"UserByLogin":   func(ctx context.Context) error { _, err := s.UserByLogin(ctx, "a"); return err },
 		"OpenDevice": func(ctx context.Context) error {
 			_, err := s.OpenDevice(ctx, opening(c.UserID, "h", 1))
 			return err

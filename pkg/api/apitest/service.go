@@ -178,7 +178,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 	s.Server = &api.Server{
 		Accounts: &auth.Accounts{
 			Store: s.Store, Passwords: auth.NewPasswords(2), Tokens: tokens, Standing: standing, Log: log,
-			RefreshGrace: 10 * time.Second,
+			RefreshGrace: 10 * time.Second, Work: generations, Cursors: options.Key.Derive("account cursors"),
 		},
 		Tokens:   tokens,
 		Tickets:  &auth.Tickets{Tokens: tokens, Claims: options.Cache},
