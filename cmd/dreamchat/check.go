@@ -69,6 +69,7 @@ func (s *settings) check(wrong *complaints) {
 	wrong.must(s.AppURL == "" || isHTTP(s.AppURL), "APP_URL", "must be an http or https URL")
 	wrong.must(isHTTP(s.OpenRouterURL), "OPENROUTER_BASE_URL", "must be an http or https URL")
 	s.others = s.checkServers(wrong)
+	s.otherIssuers = s.checkIssuers(wrong)
 	wrong.must(!slices.ContainsFunc(s.CORSOrigins, notOrigin), "CORS_ORIGINS",
 		"must be origins as browsers send them, such as https://chat.example, separated by commas; * is none")
 	wrong.must(s.LLMTimeout > 0, "LLM_TIMEOUT", "must be more than nothing")

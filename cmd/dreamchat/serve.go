@@ -75,6 +75,9 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	group.Go(func() error { return service.server.Accounts.Run(running) })
 	group.Go(func() error { return service.server.APIKeys.Run(relaying) })
 	group.Go(func() error { return service.server.Standing.Run(relaying) })
+	for _, keys := range service.keys {
+		group.Go(func() error { return keys.Run(running) })
+	}
 	group.Go(func() error { return caches.lists.Run(relaying) })
 	group.Go(func() error { return caches.models.Run(relaying) })
 	group.Go(func() error { return service.server.Catalogue.Run(running) })

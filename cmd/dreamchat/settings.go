@@ -31,6 +31,8 @@ type settings struct {
 	SigningKey  string   `env:"SIGNING_KEY"`
 
 	RefreshGrace time.Duration `env:"REFRESH_GRACE" envDefault:"10s"`
+	ManaURL      string        `env:"MANA_CORE_AUTH_URL"`
+	Issuers      []string      `env:"AUTH_ISSUERS"`
 
 	OpenRouterKey string        `env:"OPENROUTER_API_KEY"`
 	OpenRouterURL string        `env:"OPENROUTER_BASE_URL" envDefault:"https://openrouter.ai/api/v1"`
@@ -62,6 +64,8 @@ type settings struct {
 
 	// others are the model servers beside OpenRouter, read from OllamaURL and Servers.
 	others []modelServer
+	// otherIssuers are read from ManaURL and Issuers.
+	otherIssuers []tokenIssuer
 }
 
 // load reads the environment, and .env for what that leaves open. The error

@@ -11,6 +11,7 @@ import (
 	"dreamchat/pkg/auth"
 	"dreamchat/pkg/cache"
 	"dreamchat/pkg/chat"
+	"dreamchat/pkg/jwks"
 	"dreamchat/pkg/metrics"
 	"dreamchat/pkg/relay"
 	"dreamchat/pkg/store"
@@ -86,6 +87,8 @@ type service struct {
 	generations *chat.Generations
 	changes     *chat.Changes
 	settlements *chat.Settlements
+	// keys are those of other issuers of tokens.
+	keys []*jwks.Set
 }
 
 func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches *caches) service {
@@ -109,6 +112,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Titles:   set.Titles,
 		Retries:  chat.Retries{Tries: set.Tries, Pause: retryPause, Limit: retryLimit},
 	}
+	others, keys := set.issuers(log)
 	standing := &auth.Standing{Store: db, Bells: caches.streams}
 	changes := &chat.Changes{Store: db, Bells: caches.streams, Log: log, Retention: set.FeedRetention}
 	server := &api.Server{
@@ -119,6 +123,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Tokens:    tokens,
 		Tickets:   &auth.Tickets{Tokens: tokens, Claims: caches.store},
 		APIKeys:   auth.NewAPIKeys(db, log),
+		Issuers:   &auth.Issuers{Tokens: tokens, Others: others, Store: db, Standing: standing},
 		Standing:  standing,
 		Models:    models,
 		Catalogue: set.catalogue(db, models, log),
@@ -152,5 +157,5 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Ledger: ledger, Notify: notify, Log: log,
 		Every: settleEvery, Pause: settlePause, MaxPause: settleMaxPause, Tries: settleTries,
 	}
-	return service{server: server, generations: generations, changes: changes, settlements: settlements}
+	return service{server: server, generations: generations, changes: changes, settlements: settlements, keys: keys}
 }

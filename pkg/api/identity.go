@@ -65,12 +65,12 @@ func (s *Server) bearer(c echo.Context) (auth.Caller, error) {
 	if token == "" {
 		return auth.Caller{}, problem.Unauthenticated.New("Send an access token or an API key: Authorization: Bearer <token>.")
 	}
-	if !auth.IsAPIKey(token) {
-		return s.Tokens.Verify(token)
-	}
 	ctx, cancel := briefly(c.Request().Context())
 	defer cancel()
-	return s.APIKeys.Verify(ctx, token)
+	if auth.IsAPIKey(token) {
+		return s.APIKeys.Verify(ctx, token)
+	}
+	return s.Issuers.Verify(ctx, token)
 }
 
 // bearerToken is what was sent as a token or an API key, or nothing.

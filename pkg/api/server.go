@@ -33,6 +33,7 @@ type Server struct {
 	Accounts      *auth.Accounts
 	Tokens        *auth.Tokens
 	Tickets       *auth.Tickets
+	Issuers       *auth.Issuers
 	APIKeys       *auth.APIKeys
 	Standing      *auth.Standing
 	Models        *chat.Models

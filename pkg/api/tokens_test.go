@@ -2,9 +2,7 @@ package api_test
 
 import (
 	"crypto/ed25519"
-	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
 	"net/http"
 	"testing"
 	"time"
@@ -25,21 +23,12 @@ type signer struct {
 
 func (s signer) sign(t *testing.T, issued time.Time, audience string) string {
 	t.Helper()
-	text, err := s.key.PEM()
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, _ := pem.Decode(text)
-	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
-	if err != nil {
-		t.Fatal(err)
-	}
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, jwt.MapClaims{
 		"iss": "test", "sub": s.userID, "aud": audience, "role": "USER", "jti": id.New(),
 		"iat": issued.Unix(), "exp": issued.Add(auth.AccessLifetime).Unix(),
 	})
 	token.Header["kid"] = s.key.ID()
-	signed, err := token.SignedString(private)
+	signed, err := token.SignedString(secretOf(t, s.key))
 	if err != nil {
 		t.Fatal(err)
 	}

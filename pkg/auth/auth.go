@@ -18,10 +18,17 @@ const (
 
 // User is an account.
 type User struct {
-	// ID is text: an external issuer's subject need not be a UUID.
-	ID           string    `json:"id"`
-	Email        string    `json:"email"`    // stored in lower case
-	Username     string    `json:"username"` // unique in any case
+	ID string `json:"id"`
+	// Email is stored in lower case. That of an account of our own is unique; of
+	// one of another issuer it is what that tells, if anything.
+	Email string `json:"email"`
+	// Username is unique in any case, or what another issuer tells.
+	Username string `json:"username"`
+	// Issuer is who else knows the person, as Subject; both are empty for an
+	// account of our own. Nothing but the two says who somebody is: accounts with
+	// one address or one name are not one account.
+	Issuer       string    `json:"issuer,omitempty"`
+	Subject      string    `json:"-"`
 	Role         Role      `json:"role"`
 	PasswordHash string    `json:"-"`
 	CreatedAt    time.Time `json:"createdAt"`

@@ -92,10 +92,14 @@ func (t *Tokens) sign(caller Caller, audience string, lifetime time.Duration) (s
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
 func (t *Tokens) verify(token string, audiences ...string) (verified, error) {
-	return verify(token, func(issuer string) (rules, bool) {
-		// What is asked of our own tokens.
-		return rules{key: t.keyOf, audiences: audiences, claims: checkOurs}, t.Issuer != "" && issuer == t.Issuer
-	})
+	return verify(token, func(issuer string) (rules, bool) { return t.rules(audiences...), t.isOurs(issuer) })
+}
+
+func (t *Tokens) isOurs(issuer string) bool { return t.Issuer != "" && issuer == t.Issuer }
+
+// rules are what is asked of our own tokens for one of these.
+func (t *Tokens) rules(audiences ...string) rules {
+	return rules{key: t.keyOf, audiences: audiences, claims: checkOurs}
 }
 
 func (t *Tokens) keyOf(keyID string) (VerificationKey, error) {

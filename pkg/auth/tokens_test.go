@@ -2,8 +2,10 @@ package auth_test
 
 import (
 	"crypto/ed25519"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"strings"
 	"testing"
@@ -93,6 +95,33 @@ func TestPublishedKeyVerifiesTokens(t *testing.T) {
 	if err != nil || parsed.Header["kid"] != key["kid"] {
 		t.Errorf("token does not verify with the published key: %v, kid %v", err, parsed.Header["kid"])
 	}
+}
+
+func TestTokensWithoutIssuerAreNeverGood(t *testing.T) {
+	tokens := newTokens(t)
+	tokens.Issuer = ""
+	token, _, err := tokens.Issue(auth.User{ID: "ann", Role: auth.RoleUser}, "session")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tokens.Verify(token); !errors.Is(err, problem.TokenIssuer) {
+		t.Errorf("Verify: %v, want %v", err, problem.TokenIssuer)
+	}
+}
+
+// publicKey is what is published of a key.
+func publicKey(t testing.TB, key *auth.Key) ed25519.PublicKey {
+	t.Helper()
+	text, err := key.PEM()
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode(text)
+	private, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return private.(ed25519.PrivateKey).Public().(ed25519.PublicKey)
 }
 
 func BenchmarkVerify(b *testing.B) {

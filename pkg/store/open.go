@@ -43,6 +43,7 @@ var (
 	_ chat.ChangeStore       = (*Store)(nil)
 	_ auth.Store             = (*Store)(nil)
 	_ auth.APIKeyStore       = (*Store)(nil)
+	_ auth.IdentityStore     = (*Store)(nil)
 )
 
 // Options are the settings of the connection pool. Zero fields take the

@@ -11,10 +11,13 @@ import (
 	"dreamchat/pkg/problem"
 )
 
-// userRow adds what makes a username unique in any case, see lower.
+// userRow adds what makes address and username unique in any case, see lower, and
+// for accounts of other issuers identityKey.
 type userRow struct {
 	auth.User
-	UsernameLower string
+	EmailKey, UsernameKey string
+	// ToldAt is when its issuer made the token that the account was last made of.
+	ToldAt *time.Time
 }
 
 func (userRow) TableName() string { return "users" }
@@ -24,7 +27,7 @@ func (userRow) TableName() string { return "users" }
 func (s *Store) CreateUser(ctx context.Context, user auth.User) error {
 	user.Email = lower(user.Email)
 	user.CreatedAt, user.UpdatedAt = stamp(user.CreatedAt), stamp(user.UpdatedAt)
-	row := userRow{User: user, UsernameLower: lower(user.Username)}
+	row := userRow{User: user, EmailKey: user.Email, UsernameKey: lower(user.Username)}
 	tx := s.write.WithContext(ctx)
 	err := tx.Create(&row).Error
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
@@ -37,17 +40,17 @@ func (s *Store) CreateUser(ctx context.Context, user auth.User) error {
 // neither the address nor the name.
 func taken(tx *gorm.DB, row userRow, cause error) error {
 	var others []userRow
-	err := tx.Where("email = ? OR username_lower = ?", row.Email, row.UsernameLower).
+	err := tx.Where("email_key = ? OR username_key = ?", row.EmailKey, row.UsernameKey).
 		Limit(2).Find(&others).Error
 	if err != nil {
 		return err
 	}
 	conflict := problem.AlreadyExists.New("This account exists already.")
 	for _, other := range others {
-		if other.Email == row.Email {
+		if other.EmailKey == row.EmailKey {
 			conflict.Fields = append(conflict.Fields, problem.Field{Pointer: "/email", Detail: "This address is taken."})
 		}
-		if other.UsernameLower == row.UsernameLower {
+		if other.UsernameKey == row.UsernameKey {
 			conflict.Fields = append(conflict.Fields, problem.Field{Pointer: "/username", Detail: "This name is taken."})
 		}
 	}
@@ -65,11 +68,12 @@ func (s *Store) User(ctx context.Context, id string) (auth.User, error) {
 }
 
 // UserByLogin finds by address or username in any case. Should one account's
-// name be another's address, the address decides: only its owner proved it.
+// name be another's address, the address decides: only its owner proved it. An
+// account of another issuer is never found.
 func (s *Store) UserByLogin(ctx context.Context, login string) (auth.User, error) {
 	var found []auth.User
 	err := s.read.WithContext(ctx).
-		Where("email = ? OR username_lower = ?", lower(login), lower(login)).
+		Where("(email_key = ? OR username_key = ?) AND issuer = ''", lower(login), lower(login)).
 		Limit(2).Find(&found).Error
 	if err == nil && len(found) == 0 {
 		err = gorm.ErrRecordNotFound

@@ -52,6 +52,8 @@ type Options struct {
 	// Key is what signs tokens: of the service's own if nil. Instances that
 	// share their users share it.
 	Key *auth.Key
+	// Issuers are those whose access tokens are good beside the service's own.
+	Issuers []auth.Issuer
 	// Log takes what the service logs: nothing if nil.
 	Log slog.Handler
 	// Change is called before the server starts.
@@ -183,6 +185,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 		Tokens:   tokens,
 		Tickets:  &auth.Tickets{Tokens: tokens, Claims: options.Cache},
 		APIKeys:  auth.NewAPIKeys(s.Store, log),
+		Issuers:  &auth.Issuers{Tokens: tokens, Others: options.Issuers, Store: s.Store, Standing: standing},
 		Standing: standing,
 		Models:   models,
 		Catalogue: &chat.Catalogue{
