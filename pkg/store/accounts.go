@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"strings"
+	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -16,11 +18,21 @@ func accounts(tx *gorm.DB) *gorm.DB {
 	return tx.Table("users").Where("deleting_at IS NULL")
 }
 
+// accountRow is an account as administrators see it.
+type accountRow struct {
+	userRow
+	SuspendedAt *time.Time
+}
+
+func (r accountRow) account() auth.Account {
+	return auth.Account{User: r.user(), SuspendedAt: r.SuspendedAt}
+}
+
 // Account returns an account that is not being deleted.
 func (s *Store) Account(ctx context.Context, id string) (auth.Account, error) {
-	var found auth.Account
+	var found accountRow
 	err := accounts(s.read.WithContext(ctx)).Where("id = ?", id).Take(&found).Error
-	return found, failure(ctx, err, "account")
+	return found.account(), failure(ctx, err, "account")
 }
 
 // AccountsAfter lists accounts, the newest first.
@@ -28,7 +40,9 @@ func (s *Store) AccountsAfter(ctx context.Context, query auth.AccountQuery) ([]a
 	tx := accounts(s.read.WithContext(ctx))
 	if query.Search != "" {
 		part := containing(query.Search)
-		tx = tx.Where("(email LIKE ? ESCAPE '!' OR username_lower LIKE ? ESCAPE '!')", part, part)
+		// An address of another issuer is told in lower case, a name as it is.
+		tx = tx.Where(`(email LIKE @part ESCAPE '!' OR username_lower LIKE @part ESCAPE '!'
+			OR told_email LIKE @part ESCAPE '!' OR issuer <> '' AND lower(username) LIKE @part ESCAPE '!')`, sql.Named("part", part))
 	}
 	if query.Role != "" {
 		tx = tx.Where("role = ?", query.Role)
@@ -39,8 +53,12 @@ func (s *Store) AccountsAfter(ctx context.Context, query auth.AccountQuery) ([]a
 	if after := query.After; after != nil {
 		tx = tx.Where("(created_at, id) < (?, ?)", stamp(after.CreatedAt), after.ID)
 	}
-	page := make([]auth.Account, 0, query.Limit)
-	err := tx.Order("created_at DESC, id DESC").Limit(query.Limit).Find(&page).Error
+	var rows []accountRow
+	err := tx.Order("created_at DESC, id DESC").Limit(query.Limit).Find(&rows).Error
+	page := make([]auth.Account, len(rows))
+	for i, row := range rows {
+		page[i] = row.account()
+	}
 	return page, failure(ctx, err, "account")
 }
 
@@ -63,13 +81,13 @@ func (s *Store) ChangeAccount(ctx context.Context, change auth.AccountChange) (a
 // changeAccount locks both accounts, in the order of their ids, so that of two
 // administrators who change each other the second one is told what the first did.
 func changeAccount(tx *gorm.DB, change auth.AccountChange) (auth.Account, error) {
-	var locked []auth.Account
+	var locked []accountRow
 	err := accounts(tx.Clauses(clause.Locking{Strength: "NO KEY UPDATE"})).
 		Where("id IN ?", []string{change.By, change.ID}).Order("id").Find(&locked).Error
 	if err != nil {
 		return auth.Account{}, err
 	}
-	var by, account *auth.Account
+	var by, account *accountRow
 	for i := range locked {
 		if locked[i].ID == change.By {
 			by = &locked[i]
@@ -85,13 +103,13 @@ func changeAccount(tx *gorm.DB, change auth.AccountChange) (auth.Account, error)
 		return auth.Account{}, gorm.ErrRecordNotFound
 	}
 	apply(account, change)
-	return *account, tx.Table("users").Where("id = ?", account.ID).Updates(map[string]any{
+	return account.account(), tx.Table("users").Where("id = ?", account.ID).Updates(map[string]any{
 		"role": account.Role, "suspended_at": account.SuspendedAt, "updated_at": account.UpdatedAt,
 	}).Error
 }
 
 // apply leaves the time of a suspension that stands already.
-func apply(account *auth.Account, change auth.AccountChange) {
+func apply(account *accountRow, change auth.AccountChange) {
 	at := stamp(change.At)
 	if change.Role != nil {
 		account.Role = *change.Role

@@ -12,7 +12,7 @@ import (
 	"dreamchat/pkg/problem"
 )
 
-// identityKey stands where accounts of our own have their address and their name.
+// identityKey stands where what is unique of an account of our own does.
 // It has capitals, so that it equals neither those nor a login, and no address of
 // an issuer has spaces, so that it is another one for each identity.
 func identityKey(user auth.User) string {
@@ -29,9 +29,9 @@ func (s *Store) Identify(ctx context.Context, user auth.User, told time.Time) (a
 	if err != nil {
 		return auth.User{}, false, failure(ctx, err, "user")
 	}
-	same := row.Email == user.Email && row.Username == user.Username && row.Role == user.Role
+	same := row.ToldEmail == user.Email && row.Username == user.Username && row.Role == user.Role
 	if same || row.ToldAt != nil && !told.After(*row.ToldAt) {
-		return row.User, false, nil
+		return row.user(), false, nil
 	}
 	return s.follow(ctx, row.User, user, told)
 }
@@ -46,7 +46,8 @@ func byIdentity(tx *gorm.DB, user auth.User) (userRow, error) {
 func (s *Store) addIdentity(ctx context.Context, user auth.User, told time.Time) (userRow, error) {
 	key := identityKey(user)
 	user.CreatedAt, user.UpdatedAt = stamp(user.CreatedAt), stamp(user.UpdatedAt)
-	row := userRow{User: user, EmailKey: key, UsernameKey: key, ToldAt: new(stamp(told))}
+	row := userRow{User: user, UsernameLower: key, ToldEmail: user.Email, ToldAt: new(stamp(told))}
+	row.Email = key
 	tx := s.write.WithContext(ctx)
 	if err := tx.Clauses(clause.OnConflict{DoNothing: true}).Create(&row).Error; err != nil {
 		return row, err
@@ -61,12 +62,12 @@ func (s *Store) addIdentity(ctx context.Context, user auth.User, told time.Time)
 // follow writes what was told, unless something was that is newer.
 func (s *Store) follow(ctx context.Context, account, said auth.User, told time.Time) (auth.User, bool, error) {
 	tx := s.write.WithContext(ctx)
-	done := tx.Exec(`UPDATE users SET email = ?, username = ?, role = ?, told_at = ?, updated_at = ?
+	done := tx.Exec(`UPDATE users SET told_email = ?, username = ?, role = ?, told_at = ?, updated_at = ?
 		WHERE id = ? AND (told_at IS NULL OR told_at < ?)`,
 		said.Email, said.Username, said.Role, stamp(told), stamp(said.UpdatedAt), account.ID, stamp(told))
 	if done.Error != nil {
 		return auth.User{}, false, failure(ctx, done.Error, "user")
 	}
 	row, err := byIdentity(tx, account)
-	return row.User, done.RowsAffected > 0, failure(ctx, err, "user")
+	return row.user(), done.RowsAffected > 0, failure(ctx, err, "user")
 }

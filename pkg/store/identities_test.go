@@ -137,6 +137,12 @@ func TestIdentityIsNoAccountOfOurOwn(t *testing.T) {
 		if again, _ := identify(t, s, external("7"), at(1)); again.ID != theirs.ID {
 			t.Errorf("the identity moved from %s to %s", theirs.ID, again.ID)
 		}
+		for _, part := range []string{"EVE@ex", "eve"} {
+			listed, err := s.AccountsAfter(t.Context(), auth.AccountQuery{Search: part, Limit: 10})
+			if err != nil || len(listed) != 2 || listed[0].Email != "eve@example.com" || listed[1].Email != "eve@example.com" {
+				t.Errorf("%s finds %+v, %v", part, listed, err)
+			}
+		}
 	})
 }
 

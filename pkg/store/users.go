@@ -11,23 +11,32 @@ import (
 	"dreamchat/pkg/problem"
 )
 
-// userRow adds what makes address and username unique in any case, see lower, and
-// for accounts of other issuers identityKey.
+// userRow adds what makes a username unique in any case, see lower. An account of
+// another issuer has its identityKey for address and username there.
 type userRow struct {
 	auth.User
-	EmailKey, UsernameKey string
-	// ToldAt is when its issuer made the token that the account was last made of.
-	ToldAt *time.Time
+	UsernameLower string
+	// ToldEmail is the address of an account of another issuer, ToldAt when that made
+	// the token that the account was last made of.
+	ToldEmail string
+	ToldAt    *time.Time
 }
 
 func (userRow) TableName() string { return "users" }
+
+func (r userRow) user() auth.User {
+	if r.Issuer != "" {
+		r.Email = r.ToldEmail
+	}
+	return r.User
+}
 
 // CreateUser stores a new account; what is taken is problem.AlreadyExists with
 // a Field for each.
 func (s *Store) CreateUser(ctx context.Context, user auth.User) error {
 	user.Email = lower(user.Email)
 	user.CreatedAt, user.UpdatedAt = stamp(user.CreatedAt), stamp(user.UpdatedAt)
-	row := userRow{User: user, EmailKey: user.Email, UsernameKey: lower(user.Username)}
+	row := userRow{User: user, UsernameLower: lower(user.Username)}
 	tx := s.write.WithContext(ctx)
 	err := tx.Create(&row).Error
 	if errors.Is(err, gorm.ErrDuplicatedKey) {
@@ -40,17 +49,17 @@ func (s *Store) CreateUser(ctx context.Context, user auth.User) error {
 // neither the address nor the name.
 func taken(tx *gorm.DB, row userRow, cause error) error {
 	var others []userRow
-	err := tx.Where("email_key = ? OR username_key = ?", row.EmailKey, row.UsernameKey).
+	err := tx.Where("email = ? OR username_lower = ?", row.Email, row.UsernameLower).
 		Limit(2).Find(&others).Error
 	if err != nil {
 		return err
 	}
 	conflict := problem.AlreadyExists.New("This account exists already.")
 	for _, other := range others {
-		if other.EmailKey == row.EmailKey {
+		if other.Email == row.Email {
 			conflict.Fields = append(conflict.Fields, problem.Field{Pointer: "/email", Detail: "This address is taken."})
 		}
-		if other.UsernameKey == row.UsernameKey {
+		if other.UsernameLower == row.UsernameLower {
 			conflict.Fields = append(conflict.Fields, problem.Field{Pointer: "/username", Detail: "This name is taken."})
 		}
 	}
@@ -62,9 +71,9 @@ func taken(tx *gorm.DB, row userRow, cause error) error {
 
 // User returns the account with this id.
 func (s *Store) User(ctx context.Context, id string) (auth.User, error) {
-	var found auth.User
+	var found userRow
 	err := s.read.WithContext(ctx).Where("id = ?", id).Take(&found).Error
-	return found, failure(ctx, err, "user")
+	return found.user(), failure(ctx, err, "user")
 }
 
 // UserByLogin finds by address or username in any case. Should one account's
@@ -73,7 +82,7 @@ func (s *Store) User(ctx context.Context, id string) (auth.User, error) {
 func (s *Store) UserByLogin(ctx context.Context, login string) (auth.User, error) {
 	var found []auth.User
 	err := s.read.WithContext(ctx).
-		Where("(email_key = ? OR username_key = ?) AND issuer = ''", lower(login), lower(login)).
+		Where("(email = ? OR username_lower = ?) AND issuer = ''", lower(login), lower(login)).
 		Limit(2).Find(&found).Error
 	if err == nil && len(found) == 0 {
 		err = gorm.ErrRecordNotFound
