@@ -94,7 +94,7 @@ func TestAccountsAreFiltered(t *testing.T) {
 			"q=e_h":                "Grace_H",
 			"q=%25":                "",
 			"q=!":                  "",
-			"q=A@EXAMPLE":          "",
+			"q=Q@EXAMPLE":          "",
 			"q=L@EXAMPLE.com":      "Ünal ada.l",
 			"q=ÜNA":                "Ünal",
 			"suspended=true":       "eve",

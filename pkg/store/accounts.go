@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"strings"
-	"time"
 
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -20,12 +19,13 @@ func accounts(tx *gorm.DB) *gorm.DB {
 
 // accountRow is an account as administrators see it.
 type accountRow struct {
-	userRow
-	SuspendedAt *time.Time
+	auth.Account
+	ToldEmail string
 }
 
 func (r accountRow) account() auth.Account {
-	return auth.Account{User: r.user(), SuspendedAt: r.SuspendedAt}
+	r.User = shown(r.User, r.ToldEmail)
+	return r.Account
 }
 
 // Account returns an account that is not being deleted.

@@ -24,11 +24,14 @@ type userRow struct {
 
 func (userRow) TableName() string { return "users" }
 
-func (r userRow) user() auth.User {
-	if r.Issuer != "" {
-		r.Email = r.ToldEmail
+func (r userRow) user() auth.User { return shown(r.User, r.ToldEmail) }
+
+// shown is an account of another issuer with its address in the place of its key.
+func shown(user auth.User, told string) auth.User {
+	if user.Issuer != "" {
+		user.Email = told
 	}
-	return r.User
+	return user
 }
 
 // CreateUser stores a new account; what is taken is problem.AlreadyExists with
