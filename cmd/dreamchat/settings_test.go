@@ -16,7 +16,7 @@ func TestEachWrongSettingIsNamedOnce(t *testing.T) {
 		"DEMO_DELAY=-1s", "BODY_LIMIT=hush", "STREAM_HEARTBEAT=0s", "STREAM_WRITE_TIMEOUT=1ms", "SHUTDOWN_GRACE=-1s", "FEED_RETENTION=9m",
 		"LOG_LEVEL=hush", "LOG_FORMAT=hush", "TITLES=hush",
 		"OLLAMA_URL=hush", "PROVIDERS=hush", "MANA_CORE_AUTH_URL=hush", "AUTH_ISSUERS=hush", "LLM_TRIES=9", "LLM_FIRST_TOKEN_TIMEOUT=-1s", "FALLBACK_MODELS=a,b,c,d,e,f",
-		"MODELS_SYNC_EVERY=59s", "NEW_MODELS_ACTIVE=hush", "BUDGET_DAILY=hush", "BUDGET_MONTHLY=-1",
+		"MODELS_SYNC_EVERY=59s", "NEW_MODELS_ACTIVE=hush", "BUDGET_DAILY=hush", "BUDGET_MONTHLY=-1", "REFRESH_GRACE=61s",
 	}
 	for _, command := range [][]string{nil, {"migrate", "status"}, {"healthcheck"}} {
 		got := execute(t, t.TempDir(), wrong, command...)
