@@ -38,7 +38,13 @@ func TestDatabaseThatStandsStill(t *testing.T) {
 		func() *apitest.Reply { return user.Post(path+"/messages", map[string]string{"content": "Hi"}) },
 		func() *apitest.Reply { return user.Post("/api/v1/messages/"+answer.ID+"/regenerate", nil) },
 	} {
-		all.Go(func() { refused().Problem(problem.Unavailable) })
+		all.Go(func() {
+			reply := refused()
+			reply.Problem(problem.Unavailable)
+			if reply.Header.Get("Retry-After") == "" {
+				t.Error("nothing says when to come again")
+			}
+		})
 	}
 	all.Go(func() {
 		if last := user.Follow(t.Context(), answer.ID).Last(); last.Name != "stream_reconnect" || last.Data["reason"] != "unavailable" {

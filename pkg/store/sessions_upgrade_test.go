@@ -73,3 +73,22 @@ func TestTokensOfInstancesWithoutSessionsAreTakenOver(t *testing.T) {
 		}
 	})
 }
+
+// An instance of an earlier release ends a session by its tokens alone, and may
+// have added one after a new instance has ended it.
+func TestSessionEndsByEitherMark(t *testing.T) {
+	eachWithSQL(t, func(t *testing.T, s *store.Store, db *sql.DB) {
+		ann := storetest.User(t, s, "ann").ID
+		for hash, mark := range map[string]string{
+			"there": "UPDATE refresh_tokens SET revoked_at = created_at WHERE hash = 'there'",
+			"here":  "UPDATE sessions SET revoked_at = created_at WHERE revoked_at IS NULL",
+		} {
+			openDevice(t, s, ann, hash, 0)
+			if _, err := db.ExecContext(t.Context(), mark); err != nil {
+				t.Fatal(err)
+			}
+			_, _, err := s.RotateRefreshToken(t.Context(), rotation(t, s, hash, "never", 1))
+			wantKind(t, err, problem.InvalidCredentials)
+		}
+	})
+}
