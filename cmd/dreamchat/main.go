@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"dreamchat/pkg/auth"
 )
 
 // version is stamped by the linker.
@@ -19,6 +21,7 @@ type cli struct {
 	Serve       serveCmd       `cmd:"" default:"1" help:"Answer requests until SIGINT or SIGTERM. This is the default."`
 	Migrate     migrateCmd     `cmd:"" help:"Change or show the database's schema."`
 	Models      modelsCmd      `cmd:"" help:"Change the catalogue of models."`
+	Keys        keysCmd        `cmd:"" help:"Change the keys that sign access tokens."`
 	Users       usersCmd       `cmd:"" help:"Change accounts."`
 	Healthcheck healthcheckCmd `cmd:"" help:"Ask the server on this machine whether it is alive; exit code 1 if it is not."`
 	Version     versionCmd     `cmd:"" help:"Print the version."`
@@ -37,6 +40,7 @@ func main() {
 			"Settings come from the environment and from a .env file in this folder; with none it runs on SQLite with a demo model. "+
 			"README.md lists them."),
 		kong.UsageOnError(),
+		kong.Vars{"signsAfter": auth.SignsAfter.String()},
 		kong.BindTo(ctx, (*context.Context)(nil)),
 	)
 	if err := command.Run(); err != nil {

@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"path/filepath"
-	"runtime"
 
 	"golang.org/x/sync/errgroup"
 
@@ -37,9 +35,13 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 		return fmt.Errorf("the database cannot be migrated: %w", err)
 	}
 	set.checkFolder(ctx, log)
-	key, err := set.key()
+	root, err := set.root()
 	if err != nil {
 		return err
+	}
+	keys := auth.NewSigningKeys(root, db, log)
+	if err := keys.Load(ctx); err != nil {
+		return fmt.Errorf("the signing keys cannot be read: %w", err)
 	}
 	caches, err := openCaches(set, log, metrics.New())
 	if err != nil {
@@ -55,7 +57,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	if tcp, ok := listener.Addr().(*net.TCPAddr); ok {
 		set.Port = tcp.Port // the real one, if any was free to be taken
 	}
-	service := wire(set, log, db, key, caches)
+	service := wire(set, log, db, keys, caches)
 	if err := set.checkModels(ctx, service.server.Models, log); err != nil {
 		return err
 	}
@@ -71,6 +73,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	})
 	group.Go(func() error { return caches.relay(relaying) })
 	group.Go(func() error { return service.changes.Run(running) })
+	group.Go(func() error { return keys.Run(relaying) })
 	group.Go(func() error { return service.settlements.Run(running) })
 	group.Go(func() error { return service.server.Accounts.Run(running) })
 	group.Go(func() error { return service.server.APIKeys.Run(relaying) })
@@ -91,21 +94,4 @@ func openStore(ctx context.Context, set settings) (*store.Store, error) {
 		return nil, fmt.Errorf("%s\n%w", found.Detail, found.Cause)
 	}
 	return db, err
-}
-
-// key is what signs tokens: from the settings, or kept in the data folder.
-func (s *settings) key() (*auth.Key, error) {
-	if s.SigningKey != "" {
-		return auth.ParseKey([]byte(s.SigningKey))
-	}
-	return auth.LoadOrCreateKey(filepath.Join(s.DataDir, "signing-key.pem"))
-}
-
-// checkFolder tells who shares a folder that others may look into. It may be
-// more than ours, so that its mode is not ours to change.
-func (s *settings) checkFolder(ctx context.Context, log *slog.Logger) {
-	info, err := os.Stat(s.DataDir)
-	if err == nil && info.Mode()&0o077 != 0 && runtime.GOOS != "windows" {
-		log.WarnContext(ctx, "others may look into the data folder: run chmod 700 on it", "folder", s.DataDir, "mode", info.Mode().Perm().String())
-	}
 }

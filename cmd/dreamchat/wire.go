@@ -91,8 +91,8 @@ type service struct {
 	keys []*jwks.Set
 }
 
-func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches *caches) service {
-	tokens := &auth.Tokens{Key: key, Issuer: set.issuer()}
+func wire(set settings, log *slog.Logger, db *store.Store, keys *auth.SigningKeys, caches *caches) service {
+	tokens := &auth.Tokens{Keys: keys, Issuer: set.issuer()}
 	models := &chat.Models{Store: db, Cache: caches.models, Providers: set.providers(caches.metrics), Default: set.DefaultModel, Fallbacks: set.Fallbacks}
 	notify := chat.Notifier{Lists: caches.lists, Bells: caches.streams}
 	budgets := &chat.Budgets{Store: db, Default: set.budget()}
@@ -112,13 +112,13 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Titles:   set.Titles,
 		Retries:  chat.Retries{Tries: set.Tries, Pause: retryPause, Limit: retryLimit},
 	}
-	others, keys := set.issuers(log)
+	others, theirs := set.issuers(log)
 	standing := &auth.Standing{Store: db, Bells: caches.streams}
 	changes := &chat.Changes{Store: db, Bells: caches.streams, Log: log, Retention: set.FeedRetention}
 	server := &api.Server{
 		Accounts: &auth.Accounts{
 			Store: db, Passwords: auth.NewPasswords(0), Tokens: tokens, Standing: standing, Log: log,
-			RefreshGrace: set.RefreshGrace, Work: generations, Cursors: key.Derive("account cursors"),
+			RefreshGrace: set.RefreshGrace, Work: generations, Cursors: keys.Root().Derive("account cursors"),
 		},
 		Tokens:    tokens,
 		Tickets:   &auth.Tickets{Tokens: tokens, Claims: caches.store},
@@ -130,7 +130,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Conversations: &chat.Conversations{
 			Store: db, Models: models, Lists: caches.lists, Notify: notify, Generations: generations,
 		},
-		Messages:    &chat.Messages{Store: db, Cursors: key.Derive("message cursors")},
+		Messages:    &chat.Messages{Store: db, Cursors: keys.Root().Derive("message cursors")},
 		Generations: generations,
 		Completions: &chat.Completions{
 			Models: models, Ledger: ledger, Log: log, Retries: generations.Retries,
@@ -157,5 +157,5 @@ func wire(set settings, log *slog.Logger, db *store.Store, key *auth.Key, caches
 		Ledger: ledger, Notify: notify, Log: log,
 		Every: settleEvery, Pause: settlePause, MaxPause: settleMaxPause, Tries: settleTries,
 	}
-	return service{server: server, generations: generations, changes: changes, settlements: settlements, keys: keys}
+	return service{server: server, generations: generations, changes: changes, settlements: settlements, keys: theirs}
 }

@@ -78,8 +78,9 @@ func (s *Server) me(c echo.Context, caller auth.Caller) error {
 	return private(c, http.StatusOK, user)
 }
 
+// jwks may be kept for less than a new key is published before it signs.
 func (s *Server) jwks(c echo.Context) error {
-	c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=300")
+	c.Response().Header().Set(echo.HeaderCacheControl, "public, max-age=30")
 	return c.JSON(http.StatusOK, s.Tokens.JWKS())
 }
 

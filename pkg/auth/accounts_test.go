@@ -46,7 +46,7 @@ func register(t *testing.T, accounts *auth.Accounts, name string) auth.Session {
 // checkSession holds a session against the account that it is for.
 func checkSession(t *testing.T, accounts *auth.Accounts, session auth.Session, userID string) {
 	t.Helper()
-	caller, err := accounts.Tokens.Verify(session.AccessToken)
+	caller, err := accounts.Tokens.Verify(t.Context(), session.AccessToken)
 	if err != nil || caller.UserID != userID || caller.Role != auth.RoleUser {
 		t.Errorf("access token speaks for %+v, %v, want user %s", caller, err, userID)
 	}

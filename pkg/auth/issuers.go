@@ -47,7 +47,7 @@ func (i *Issuers) Verify(ctx context.Context, token string) (Caller, error) {
 	var other *Issuer
 	good, err := verify(token, func(name string) (rules, bool) {
 		if i.Tokens.isOurs(name) {
-			return i.Tokens.rules(accessAudience), true
+			return i.Tokens.rules(ctx, accessAudience), true
 		}
 		if other = i.other(name); other == nil {
 			return rules{}, false

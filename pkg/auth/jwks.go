@@ -18,14 +18,23 @@ type PublicKey struct {
 	Algorithm string `json:"alg"`
 }
 
-// JWKS is the document to publish at /.well-known/jwks.json.
+// JWKS is the document to publish at /.well-known/jwks.json: every key whose
+// tokens are good, and the one that signs next.
 func (t *Tokens) JWKS() KeySet {
-	return KeySet{Keys: []PublicKey{{
+	set := KeySet{}
+	for _, key := range t.Keys.ring.Load().good(now()) {
+		set.Keys = append(set.Keys, publicKeyOf(key))
+	}
+	return set
+}
+
+func publicKeyOf(key *Key) PublicKey {
+	return PublicKey{
 		KeyType:   "OKP",
 		Curve:     "Ed25519",
-		X:         base64.RawURLEncoding.EncodeToString(t.Key.public()),
-		KeyID:     t.Key.ID(),
+		X:         base64.RawURLEncoding.EncodeToString(key.public()),
+		KeyID:     key.ID(),
 		Use:       "sig",
 		Algorithm: "EdDSA",
-	}}}
+	}
 }

@@ -12,8 +12,8 @@ import (
 	"fmt"
 )
 
-// Key signs tokens (Ed25519) and is the root of the other secrets of an
-// installation. Every instance needs the same one. It is safe for concurrent
+// Key signs tokens (Ed25519). The root key is the first that does, and the root
+// of the other secrets of an installation: every instance needs the same one. It is safe for concurrent
 // use, and printing it shows its id only.
 type Key struct {
 	id      string

@@ -10,6 +10,7 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -41,7 +42,7 @@ func TestKeyIDIsTheThumbprintOfTheSpecification(t *testing.T) {
 	if want := "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"; key.ID() != want {
 		t.Errorf("ID = %s, want %s", key.ID(), want)
 	}
-	tokens := auth.Tokens{Key: key, Issuer: issuer}
+	tokens := auth.Tokens{Keys: auth.NewSigningKeys(key, nil, slog.New(slog.DiscardHandler)), Issuer: issuer}
 	if x, want := tokens.JWKS().Keys[0].X, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"; x != want {
 		t.Errorf("x = %s, want %s", x, want)
 	}
@@ -60,7 +61,7 @@ func TestPrintedKeyTellsNoSecret(t *testing.T) {
 }
 
 func TestDerivedSecretsDependOnKeyAndPurpose(t *testing.T) {
-	key, other := newTokens(t).Key, newTokens(t).Key
+	key, other := newTokens(t).Keys.Root(), newTokens(t).Keys.Root()
 	secret := key.Derive("cursors")
 	if len(secret) != 32 {
 		t.Errorf("%d bytes, want 32", len(secret))
@@ -78,7 +79,7 @@ func TestParseKeyRefusesWhatIsNoEd25519Key(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	public, err := x509.MarshalPKIXPublicKey(publicKey(t, newTokens(t).Key))
+	public, err := x509.MarshalPKIXPublicKey(publicKey(t, newTokens(t).Keys.Root()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,10 +22,20 @@ func LoadOrCreateKey(path string) (*Key, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		key, err = createKey(path)
 	}
+	return key, named(path, err)
+}
+
+// LoadKey is LoadOrCreateKey where there must be a key: none is fs.ErrNotExist.
+func LoadKey(path string) (*Key, error) {
+	key, err := loadKey(path)
+	return key, named(path, err)
+}
+
+func named(path string, err error) error {
 	if err != nil {
-		return nil, fmt.Errorf("signing key %s: %w", path, err)
+		return fmt.Errorf("signing key %s: %w", path, err)
 	}
-	return key, nil
+	return nil
 }
 
 func loadKey(path string) (*Key, error) {

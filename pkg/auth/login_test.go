@@ -68,7 +68,7 @@ func TestLoginHashesAnOldPasswordAnew(t *testing.T) {
 // checkAccess wants an access token to be of a session that is open.
 func checkAccess(t *testing.T, accounts *auth.Accounts, session auth.Session) {
 	t.Helper()
-	caller, err := accounts.Tokens.Verify(session.AccessToken)
+	caller, err := accounts.Tokens.Verify(t.Context(), session.AccessToken)
 	if err == nil {
 		_, err = accounts.Standing.Check(t.Context(), caller)
 	}

@@ -39,7 +39,7 @@ func TestRefreshAfterTheGraceEndsTheSession(t *testing.T) {
 		checkAccess(t, accounts, second)
 		refused(t, accounts, "after the grace", first.RefreshToken)
 		refused(t, accounts, "the session has ended", second.RefreshToken)
-		caller, err := accounts.Tokens.Verify(second.AccessToken)
+		caller, err := accounts.Tokens.Verify(t.Context(), second.AccessToken)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,7 +182,7 @@ func TestEndsOfSessionsAreRung(t *testing.T) {
 				}
 			}},
 			{"end", true, func() {
-				caller, err := accounts.Tokens.Verify(open().AccessToken)
+				caller, err := accounts.Tokens.Verify(t.Context(), open().AccessToken)
 				if err == nil {
 					err = accounts.EndDevice(t.Context(), userID, caller.SessionID)
 				}

@@ -40,7 +40,7 @@ func (t *Tickets) Issue(caller Caller, path string) (ticket string, expiresIn in
 // A ticket that was made for no path is problem.Unavailable while Claims are away,
 // as nobody knows then whether it was used elsewhere.
 func (t *Tickets) Verify(ctx context.Context, ticket, path string) (Caller, error) {
-	good, err := t.Tokens.verify(ticket, ticketFor(""), ticketFor(path))
+	good, err := t.Tokens.verify(ctx, ticket, ticketFor(""), ticketFor(path))
 	if err != nil {
 		return Caller{}, err
 	}

@@ -65,7 +65,7 @@ func TestTicketsAndAccessTokensAreNotEachOther(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := tickets.Tokens.Verify(ticket); !errors.Is(err, problem.TokenAudience) {
+		if _, err := tickets.Tokens.Verify(t.Context(), ticket); !errors.Is(err, problem.TokenAudience) {
 			t.Errorf("a ticket as an access token: %v", err)
 		}
 	}

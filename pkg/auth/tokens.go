@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"time"
@@ -24,7 +25,7 @@ const (
 // It is safe for concurrent use and its fields must not change after the
 // first call.
 type Tokens struct {
-	Key *Key
+	Keys *SigningKeys
 	// Issuer is the "iss" of every token: the address of this installation.
 	// Every instance needs the same one. It must not be empty.
 	Issuer string
@@ -56,9 +57,10 @@ func (t *Tokens) Issue(user User, sessionID string) (token string, expires time.
 
 // Verify tells whom an access token of ours speaks for. One that was good once is
 // problem.TokenExpired; what else is wrong with a token has kinds of its own, from
-// problem.TokenMalformed on.
-func (t *Tokens) Verify(token string) (Caller, error) {
-	good, err := t.verify(token, accessAudience)
+// problem.TokenMalformed on. While nobody can tell whether there is the key that it
+// names, it is problem.Unavailable.
+func (t *Tokens) Verify(ctx context.Context, token string) (Caller, error) {
+	good, err := t.verify(ctx, token, accessAudience)
 	if err != nil {
 		return Caller{}, err
 	}
@@ -80,8 +82,9 @@ func (t *Tokens) sign(caller Caller, audience string, lifetime time.Duration) (s
 			ExpiresAt: jwt.NewNumericDate(expires),
 		},
 	})
-	token.Header["kid"] = t.Key.ID()
-	signed, err := token.SignedString(t.Key.private)
+	key := t.Keys.signer()
+	token.Header["kid"] = key.id
+	signed, err := token.SignedString(key.private)
 	if err != nil {
 		return "", time.Time{}, fmt.Errorf("auth: sign a token: %w", err)
 	}
@@ -91,22 +94,19 @@ func (t *Tokens) sign(caller Caller, audience string, lifetime time.Duration) (s
 // now is the time as it is stored: UTC with microseconds.
 func now() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 
-func (t *Tokens) verify(token string, audiences ...string) (verified, error) {
-	return verify(token, func(issuer string) (rules, bool) { return t.rules(audiences...), t.isOurs(issuer) })
+func (t *Tokens) verify(ctx context.Context, token string, audiences ...string) (verified, error) {
+	return verify(token, func(issuer string) (rules, bool) { return t.rules(ctx, audiences...), t.isOurs(issuer) })
 }
 
 func (t *Tokens) isOurs(issuer string) bool { return t.Issuer != "" && issuer == t.Issuer }
 
 // rules are what is asked of our own tokens for one of these.
-func (t *Tokens) rules(audiences ...string) rules {
-	return rules{key: t.keyOf, audiences: audiences, claims: checkOurs}
-}
-
-func (t *Tokens) keyOf(keyID string) (VerificationKey, error) {
-	if keyID != t.Key.ID() {
-		return VerificationKey{}, unknownKey()
+func (t *Tokens) rules(ctx context.Context, audiences ...string) rules {
+	return rules{
+		key:       func(keyID string) (VerificationKey, error) { return t.Keys.Key(ctx, keyID) },
+		audiences: audiences,
+		claims:    checkOurs,
 	}
-	return VerificationKey{Algorithm: jwt.SigningMethodEdDSA.Alg(), Public: t.Key.public()}, nil
 }
 
 // checkOurs holds a token to how we make them.

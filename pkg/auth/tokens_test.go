@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -26,7 +27,7 @@ func newTokens(t testing.TB) *auth.Tokens {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &auth.Tokens{Key: key, Issuer: issuer}
+	return &auth.Tokens{Keys: auth.NewSigningKeys(key, nil, slog.New(slog.DiscardHandler)), Issuer: issuer}
 }
 
 func TestAccessTokenSpeaksForItsUserUntilItExpires(t *testing.T) {
@@ -40,13 +41,13 @@ func TestAccessTokenSpeaksForItsUserUntilItExpires(t *testing.T) {
 			t.Errorf("expires at %v, want %v", expires, want)
 		}
 		time.Sleep(15*time.Minute - time.Second)
-		caller, err := tokens.Verify(token)
+		caller, err := tokens.Verify(t.Context(), token)
 		want := auth.Caller{UserID: "somebody|else's id", Role: auth.RoleAdmin, SessionID: "session", ExpiresAt: expires}
 		if err != nil || caller != want {
 			t.Fatalf("Verify = %+v, %v, want %+v", caller, err, want)
 		}
 		time.Sleep(6 * time.Second) // beyond the five that clocks may differ
-		if caller, err := tokens.Verify(token); !errors.Is(err, problem.TokenExpired) || caller != (auth.Caller{}) {
+		if caller, err := tokens.Verify(t.Context(), token); !errors.Is(err, problem.TokenExpired) || caller != (auth.Caller{}) {
 			t.Errorf("after its end Verify = %+v, %v, want %v", caller, err, problem.TokenExpired)
 		}
 	})
@@ -75,7 +76,7 @@ func TestPublishedKeyVerifiesTokens(t *testing.T) {
 		t.Fatalf("JWKS = %s, %v", document, err)
 	}
 	key := set.Keys[0]
-	for member, want := range map[string]string{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": tokens.Key.ID()} {
+	for member, want := range map[string]string{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "use": "sig", "kid": tokens.Keys.Root().ID()} {
 		if key[member] != want {
 			t.Errorf("%s = %q, want %q", member, key[member], want)
 		}
@@ -104,7 +105,7 @@ func TestTokensWithoutIssuerAreNeverGood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tokens.Verify(token); !errors.Is(err, problem.TokenIssuer) {
+	if _, err := tokens.Verify(t.Context(), token); !errors.Is(err, problem.TokenIssuer) {
 		t.Errorf("Verify: %v, want %v", err, problem.TokenIssuer)
 	}
 }
@@ -133,7 +134,7 @@ func BenchmarkVerify(b *testing.B) {
 	b.Run("token", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := tokens.Verify(token); err != nil {
+			if _, err := tokens.Verify(b.Context(), token); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -144,7 +145,7 @@ func BenchmarkVerify(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		public := publicKey(b, tokens.Key)
+		public := publicKey(b, tokens.Keys.Root())
 		b.ReportAllocs()
 		for b.Loop() {
 			if !ed25519.Verify(public, []byte(token[:dot]), signature) {

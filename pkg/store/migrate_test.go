@@ -12,7 +12,7 @@ import (
 	"dreamchat/pkg/store/storetest"
 )
 
-const versions = 16
+const versions = 17
 
 // eachEmpty runs the test on a database of each dialect without a schema.
 func eachEmpty(t *testing.T, test func(t *testing.T, url string)) {

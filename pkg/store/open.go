@@ -44,6 +44,7 @@ var (
 	_ auth.Store             = (*Store)(nil)
 	_ auth.APIKeyStore       = (*Store)(nil)
 	_ auth.IdentityStore     = (*Store)(nil)
+	_ auth.KeyStore          = (*Store)(nil)
 )
 
 // Options are the settings of the connection pool. Zero fields take the

@@ -132,7 +132,10 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 			_, err := s.Usage(ctx, c.UserID, chat.UsageQuery{GroupBy: chat.UsageByDay})
 			return err
 		},
-		"Account": func(ctx context.Context) error { _, err := s.Account(ctx, c.UserID); return err },
+		"SigningKeys":       func(ctx context.Context) error { _, err := s.SigningKeys(ctx); return err },
+		"ChangeSigningKeys": func(ctx context.Context) error { return storeSigningKeys(ctx, s, signingKey(1, 0)) },
+		"PruneSigningKeys":  func(ctx context.Context) error { return s.PruneSigningKeys(ctx, at(1)) },
+		"Account":           func(ctx context.Context) error { _, err := s.Account(ctx, c.UserID); return err },
 		"AccountsAfter": func(ctx context.Context) error {
 			_, err := s.AccountsAfter(ctx, auth.AccountQuery{Limit: 1})
 			return err

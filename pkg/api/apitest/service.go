@@ -49,8 +49,8 @@ type Options struct {
 	// Store and Cache are what the service runs on: of the test's own if nil.
 	Store *store.Store
 	Cache Cache
-	// Key is what signs tokens: of the service's own if nil. Instances that
-	// share their users share it.
+	// Key is the root key: of the service's own if nil. Instances that share their
+	// users share it.
 	Key *auth.Key
 	// Issuers are those whose access tokens are good beside the service's own.
 	Issuers []auth.Issuer
@@ -150,7 +150,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 	counted := metrics.New()
 	log := slog.New(api.LogHandler{Handler: options.Log})
 	lists := &cache.Versioned{Store: options.Cache, Name: "conversations", Count: counted.Lookup}
-	tokens := &auth.Tokens{Key: options.Key, Issuer: "test"}
+	tokens := &auth.Tokens{Keys: auth.NewSigningKeys(options.Key, s.Store, log), Issuer: "test"}
 	transport := llm.NewTransport()
 	s.tb.Cleanup(transport.CloseIdleConnections)
 	models := &chat.Models{
@@ -232,6 +232,9 @@ func (s *Service) streams(shared Cache) chat.Streams {
 }
 
 func (s *Service) run(generations *chat.Generations) {
+	if err := s.Server.Tokens.Keys.Load(context.Background()); err != nil {
+		s.tb.Fatal(err)
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		s.tb.Fatal(err)
@@ -250,6 +253,7 @@ func (s *Service) run(generations *chat.Generations) {
 		group.Go(func() error { return s.relay.Run(relaying) })
 	}
 	group.Go(func() error { return s.Server.Changes.Run(running) })
+	group.Go(func() error { return s.Server.Tokens.Keys.Run(relaying) })
 	group.Go(func() error { return s.Settlements.Run(running) })
 	group.Go(func() error { return s.Server.Accounts.Run(running) })
 	group.Go(func() error { return s.Server.APIKeys.Run(relaying) })
