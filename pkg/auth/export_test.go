@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -44,3 +45,16 @@ func Unseal(sealed []byte, usedToken string) (refreshToken string, err error) {
 
 // Prune forgets what nobody needs at a time.
 func (a *Accounts) Prune(ctx context.Context, at time.Time) { a.prune(ctx, at) }
+
+// Remember has so many identities come, one after the other, and tells how many are
+// remembered, and whether the last one is.
+func Remember(count int) (kept int, last bool) {
+	var known identities
+	var by identity
+	for number := range count {
+		by.subject = strconv.Itoa(number)
+		known.keep(by, sighting{})
+	}
+	_, last = known.find(by)
+	return len(known.young) + len(known.old), last
+}

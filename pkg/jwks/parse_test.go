@@ -1,6 +1,7 @@
 package jwks_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -30,6 +31,7 @@ func TestKeysThatAreOfNoUseArePassedOver(t *testing.T) {
 		"short modulus":     jwkstest.RSA(t, "key", 1024),
 		"no modulus":        rsa.With("n", nil),
 		"no exponent":       rsa.With("e", nil),
+		"modulus too long":  rsa.With("n", strings.Repeat("_", 1368)), // 8,208 bits
 		"exponent one":      rsa.With("e", "AQ"),
 		"even exponent":     rsa.With("e", "Ag"),
 		"exponent too long": rsa.With("e", "AQAAAAAAAAAB"),

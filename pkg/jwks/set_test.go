@@ -243,3 +243,29 @@ func TestSlowIssuerIsGivenUp(t *testing.T) {
 	}
 	close(hanging)
 }
+
+func TestRedirectsAreFollowedButNotAwayFromTLS(t *testing.T) {
+	t.Parallel()
+	key := jwkstest.Ed25519(t, "key")
+	issuer := jwkstest.New(t, key)
+	elsewhere := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, issuer.URL+jwkstest.Path, http.StatusFound)
+	})
+	plain, secure := httptest.NewServer(elsewhere), httptest.NewTLSServer(elsewhere)
+	t.Cleanup(plain.Close)
+	t.Cleanup(secure.Close)
+	knows(t, run(t, plain.URL, time.Hour), key)
+
+	before := issuer.Calls()
+	set := jwks.New(secure.URL, secure.Client().Transport, slog.New(slog.DiscardHandler))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- set.Run(ctx) }()
+	_, err := set.Key(t.Context(), key.ID)
+	wantKind(t, err, problem.Unavailable)
+	stop()
+	<-ended
+	if issuer.Calls() != before {
+		t.Error("the issuer was asked without TLS")
+	}
+}
