@@ -56,6 +56,7 @@ func (m mint) misshapen() []forgery {
 		{"padding", good + "==", problem.TokenMalformed},
 		{"padding of the header", parts[0] + "=." + parts[1] + "." + parts[2], problem.TokenMalformed},
 		{"alphabet", good[:len(good)-1] + "+", problem.TokenMalformed},
+		{"bits that count for nothing", good[:len(good)-1] + string(good[len(good)-1]+1), problem.TokenMalformed},
 		{"huge", m.own(nil, members{"more": strings.Repeat("x", 9000)}), problem.TokenMalformed},
 		{"header is a list", part("[]") + "." + parts[1] + "." + parts[2], problem.TokenMalformed},
 		{"header is no JSON", part("{") + "." + parts[1] + "." + parts[2], problem.TokenMalformed},
