@@ -32,6 +32,12 @@ func (j *journal) handler() slog.Handler {
 	return slog.NewJSONHandler(j, &slog.HandlerOptions{Level: slog.LevelDebug})
 }
 
+func (j *journal) String() string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.text.String()
+}
+
 // lines are what was logged so far.
 func (j *journal) lines(t *testing.T) []map[string]any {
 	t.Helper()
@@ -92,9 +98,7 @@ func TestLogsKeepSecretsOfPeople(t *testing.T) {
 	}
 	s.Stop()
 
-	kept.mu.Lock()
-	text := kept.text.String()
-	kept.mu.Unlock()
+	text := kept.String()
 	for _, hidden := range slices.Concat(sessions, []string{secret, ticket, "a long password", "secret-key", user.Session.User.Email, key.Prefix}) {
 		if at := strings.Index(text, hidden); at >= 0 {
 			t.Errorf("%q is in the log: …%s…", hidden, text[max(0, at-200):min(len(text), at+100)])

@@ -64,18 +64,21 @@ func (s *Server) countRequests() echo.MiddlewareFunc {
 		Registerer:                s.Metrics,
 		DoNotUseRequestPathFor404: true,
 		LabelFuncs: map[string]echoprometheus.LabelValueFunc{
-			"host": func(echo.Context, error) string { return "" },
-			"method": func(c echo.Context, _ error) string {
-				switch method := c.Request().Method; method {
-				case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
-					http.MethodPatch, http.MethodDelete, http.MethodOptions:
-					return method
-				default:
-					return "other"
-				}
-			},
+			"host":   func(echo.Context, error) string { return "" },
+			"method": func(c echo.Context, _ error) string { return methodOf(c.Request()) },
 		},
 	})
+}
+
+// methodOf is a method that is known: a client can make up any other.
+func methodOf(request *http.Request) string {
+	switch method := request.Method; method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut,
+		http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	default:
+		return "other"
+	}
 }
 
 // logRequests writes one line for each request, with the route and not the
@@ -96,7 +99,7 @@ func (s *Server) logRequests(next echo.HandlerFunc) echo.HandlerFunc {
 func (s *Server) logRequest(c echo.Context, took time.Duration) {
 	caller := callerOf(c)
 	line := []slog.Attr{
-		slog.String("method", c.Request().Method),
+		slog.String("method", methodOf(c.Request())),
 		slog.String("route", c.Path()),
 		slog.Int("status", c.Response().Status),
 		slog.Duration("duration", took),
