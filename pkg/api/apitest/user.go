@@ -24,15 +24,21 @@ type User struct {
 	Token   string
 	Session auth.Session
 
-	service *Service
-	client  *http.Client
+	service   *Service
+	transport *http.Transport
+	client    *http.Client
 }
 
 // Nobody is a caller without a token.
 func (s *Service) Nobody() *User {
 	transport := &http.Transport{DisableCompression: true}
 	s.tb.Cleanup(transport.CloseIdleConnections)
-	return &User{service: s, client: &http.Client{Transport: s.Contract.Transport(s.tb, transport)}}
+	return &User{service: s, transport: transport, client: s.client(s.tb, transport)}
+}
+
+// client holds every exchange to the document.
+func (s *Service) client(tb testing.TB, transport *http.Transport) *http.Client {
+	return &http.Client{Transport: s.Contract.Transport(tb, transport)}
 }
 
 // User registers a new user.
@@ -69,6 +75,7 @@ func (s *Service) As(user *User) *User {
 func (u *User) In(tb testing.TB) *User {
 	user, service := *u, *u.service
 	service.tb, user.service = tb, &service
+	user.client = service.client(tb, u.transport)
 	return &user
 }
 
