@@ -37,7 +37,8 @@ func TestLogsKeepSecretsOnEveryRoute(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := apitest.Start(t, apitest.Options{Store: opened, Log: kept.handler()})
-	w := teller{t: t, s: s, boss: admin(t, s), things: thingsOf(t, s)}
+	w := teller{t: t, s: s, boss: admin(t, s)}
+	w.anew()
 
 	w.each((*teller).headers, (*teller).address, (*teller).bodies, (*teller).wire)
 	w.upstream = llmtest.ErrorStatus(http.StatusBadRequest, "refused: "+mark+"-upstream", "")
@@ -50,10 +51,7 @@ func TestLogsKeepSecretsOnEveryRoute(t *testing.T) {
 	s.Stop()
 
 	text := strings.ToLower(kept.String())
-	session := w.things.owner.Session
-	for _, secret := range slices.Concat(w.tickets, []string{
-		mark, session.AccessToken, session.RefreshToken, w.boss.Token, session.User.Email, w.things.key.Key, "a long password", "secret-key",
-	}) {
+	for _, secret := range append(w.secrets, mark, w.boss.Token, "a long password", "secret-key") {
 		if at := strings.Index(text, strings.ToLower(secret)); at >= 0 {
 			t.Errorf("%q is in the log: …%s…", secret, text[max(0, at-200):min(len(text), at+200)])
 		}
@@ -82,7 +80,7 @@ type teller struct {
 	things   things
 	upstream llmtest.Step // nil while the provider is well
 	away     bool         // the database
-	tickets  []string
+	secrets  []string
 }
 
 func (w *teller) each(send ...func(*teller, *echo.Route)) {
@@ -92,6 +90,9 @@ func (w *teller) each(send ...func(*teller, *echo.Route)) {
 		}
 		for _, send := range send {
 			send(w, route)
+			if route.Method == http.MethodDelete && !w.away {
+				w.anew()
+			}
 		}
 	}
 }
@@ -140,6 +141,9 @@ func (w *teller) headers(route *echo.Route) {
 
 func (w *teller) address(route *echo.Route) {
 	path, body, caller := w.things.path(route.Path), w.things.body(route), w.caller(route)
+	secret := strings.NewReplacer(":id", mark+"-id", ":file", mark+"-file", "*", mark+"/model").Replace(route.Path)
+	w.send(caller, route.Method, secret, body)
+	w.send(caller, route.Method, secret+"%00/"+mark, body)
 	for _, query := range []string{
 		"ticket=" + mark, "access_token=" + caller.Token + "&token=" + mark, mark + "=1", "q=%zz" + mark, strings.Repeat(mark+"&", 40), strings.Repeat(mark, 2000),
 		strings.ReplaceAll("cursor=*&after=*&lastEventId=*&q=*&limit=*&order=*&from=*&to=*&groupBy=*&archived=*&include=*", "*", mark),
@@ -149,13 +153,10 @@ func (w *teller) address(route *echo.Route) {
 	}
 	if strings.HasSuffix(path, "/events") && !w.away {
 		ticket := ticketFor(caller, path)
-		w.tickets = append(w.tickets, ticket)
+		w.secrets = append(w.secrets, ticket)
 		w.send(w.s.Nobody(), route.Method, path+"?ticket="+ticket, nil)
 		w.send(w.s.Nobody(), route.Method, strings.Replace(path, "messages/", "messages/x", 1)+"?ticket="+ticket, nil)
 	}
-	secret := strings.NewReplacer(":id", mark+"-id", ":file", mark+"-file", "*", mark+"/model").Replace(route.Path)
-	w.send(caller, route.Method, secret, body)
-	w.send(caller, route.Method, secret+"%00/"+mark, body)
 }
 
 func (w *teller) bodies(route *echo.Route) {
@@ -175,19 +176,13 @@ func (w *teller) bodies(route *echo.Route) {
 	} {
 		w.send(caller, route.Method, path, body)
 	}
-	if route.Method == http.MethodDelete {
-		w.things = w.remade()
-	}
 }
 
-// remade are things anew, as far as there can be any.
-func (w *teller) remade() things {
-	made := w.things
-	if !w.away {
-		made.conversation = made.owner.Conversation()
-		made.asked = made.owner.Ask(made.conversation.ID, "Hello")
-	}
-	return made
+// anew makes things in place of what was deleted, which may be the session.
+func (w *teller) anew() {
+	w.things = thingsOf(w.t, w.s)
+	session := w.things.owner.Session
+	w.secrets = append(w.secrets, session.AccessToken, session.RefreshToken, session.User.Email, w.things.key.Key)
 }
 
 // wire sends what net/http itself refuses, or hands on as it came.
