@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"strings"
 	"time"
@@ -28,6 +29,8 @@ type Accounts struct {
 	// Cursors seals the places in the list of accounts.
 	Cursors cursor.Key
 	Log     *slog.Logger
+	// Guesses bounds how often passwords and tokens are guessed.
+	Guesses Guesses
 	// RefreshLifetime is how long a refresh token is good for if it is not
 	// used; zero means 30 days.
 	RefreshLifetime time.Duration
@@ -47,8 +50,20 @@ type Registration struct {
 }
 
 // Register opens an account and its first session. A taken email or username
-// is problem.AlreadyExists with a Field that names it.
+// is problem.AlreadyExists with a Field that names it, which counts as a wrong
+// guess: it tells that there is such an account. Too many from the client's address
+// are problem.TooMany.
 func (a *Accounts) Register(ctx context.Context, registration Registration, client Client) (Session, error) {
+	end, err := a.Guesses.Try(ctx, "", client.Address)
+	if err != nil {
+		return Session{}, err
+	}
+	session, err := a.register(ctx, registration, client)
+	end(errors.Is(err, problem.AlreadyExists))
+	return session, err
+}
+
+func (a *Accounts) register(ctx context.Context, registration Registration, client Client) (Session, error) {
 	hash, err := a.Passwords.Hash(ctx, registration.Password)
 	if err != nil {
 		return Session{}, err

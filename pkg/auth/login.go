@@ -20,15 +20,17 @@ const (
 
 // Login opens a session for a username or email, in any case, and its
 // password. If they do not match anything it is problem.InvalidCredentials,
-// the same and after the same work whether there is such an account or not. With
-// the right password of a suspended account it is problem.AccountSuspended.
+// the same and after the same work whether there is such an account or not. So is
+// problem.TooMany, after too many that were wrong for the account or from the
+// client's address. With the right password of a suspended account it is
+// problem.AccountSuspended.
 func (a *Accounts) Login(ctx context.Context, login, password string, client Client) (Session, error) {
 	if len(password) > MaxPasswordBytes {
 		return Session{}, wrongLogin()
 	}
 	var session Session
 	err := settled(func() error {
-		user, err := a.authenticate(ctx, strings.TrimSpace(login), password)
+		user, err := a.authenticate(ctx, strings.TrimSpace(login), password, client)
 		if err != nil {
 			return err
 		}
@@ -42,10 +44,14 @@ func (a *Accounts) Login(ctx context.Context, login, password string, client Cli
 }
 
 // authenticate finds the account that has this login and this password.
-func (a *Accounts) authenticate(ctx context.Context, login, password string) (User, error) {
+func (a *Accounts) authenticate(ctx context.Context, login, password string, client Client) (User, error) {
 	user, err := a.find(ctx, login)
 	absent := errors.Is(err, problem.NotFound)
 	if err != nil && !absent {
+		return User{}, err
+	}
+	end, err := a.Guesses.Try(ctx, guessed(user, login), client.Address)
+	if err != nil {
 		return User{}, err
 	}
 	var matches bool
@@ -54,7 +60,9 @@ func (a *Accounts) authenticate(ctx context.Context, login, password string) (Us
 	} else {
 		matches, err = a.Passwords.Matches(ctx, password, user.PasswordHash)
 	}
-	if err == nil && !matches {
+	wrong := err == nil && !matches
+	end(wrong)
+	if wrong {
 		err = wrongLogin()
 	}
 	if err == nil {

@@ -25,9 +25,18 @@ const (
 // yet, gets that very pair again: two tabs that race are one client. Any other
 // further use may be a thief's, so it ends the session of the token and all that
 // came of it, at once and on every instance. That is problem.InvalidCredentials,
-// as is any token that is not good. A token of a suspended account is
-// problem.AccountSuspended, and is not used up.
+// as is any token that is not good; too many of those from the client's address are
+// problem.TooMany. A token of a suspended account is problem.AccountSuspended, and
+// is not used up.
 func (a *Accounts) Refresh(ctx context.Context, refreshToken string, client Client) (Session, error) {
+	session, err := a.refresh(ctx, refreshToken, client)
+	if errors.Is(err, problem.InvalidCredentials) {
+		err = a.Guesses.Failed(ctx, client.Address, err)
+	}
+	return session, err
+}
+
+func (a *Accounts) refresh(ctx context.Context, refreshToken string, client Client) (Session, error) {
 	hash, ok := refreshHash(refreshToken)
 	if !ok {
 		return Session{}, wrongRefresh(nil)

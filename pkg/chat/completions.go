@@ -16,6 +16,8 @@ type Completions struct {
 	Models *Models
 	Ledger *Ledger
 	Log    *slog.Logger
+	// Slots bounds what users ask for; nil for no limits.
+	Slots *Slots
 	// Retries is how models are asked again that fail before their first token.
 	Retries Retries
 	// OnFinish is told of each answer that ended, however it did; nil tells nobody.
@@ -35,9 +37,9 @@ type Wanted struct {
 // Stream asks a model, or those in its place, and yields the answer piece by
 // piece, as Provider does; once a Raw was yielded no other model is asked. An
 // unknown model is problem.UnknownModel, one that cannot answer
-// problem.InactiveModel, and what the account's budget does not allow
-// problem.BudgetExceeded. What it took is charged before the sequence ends, which
-// must be asked for, else what was reserved for it stays so. Cancelling ctx ends the
+// problem.InactiveModel, more than the Limits allow problem.TooMany, and what the
+// account's budget does not allow problem.BudgetExceeded. What it took is charged before the sequence ends, which
+// must be asked for, else what was reserved for it stays so, and its slot taken. Cancelling ctx ends the
 // answer.
 func (c *Completions) Stream(ctx context.Context, wanted Wanted) (iter.Seq2[Delta, error], error) {
 	model, provider, err := c.Models.Resolve(ctx, wanted.ModelID)
@@ -57,10 +59,16 @@ func (c *Completions) Stream(ctx context.Context, wanted Wanted) (iter.Seq2[Delt
 		ID: id.New(), UserID: wanted.UserID, Kind: ChargeCompletion,
 		Provider: model.Provider, ModelID: model.ID, CreatedAt: now(),
 	}
+	place, err := c.Slots.enter(ctx, Slot{UserID: wanted.UserID, Name: charge.ID})
+	if err != nil {
+		return nil, err
+	}
 	if err := c.Ledger.open(ctx, charge, estimate); err != nil {
+		place.undo(ctx, false)
 		return nil, err
 	}
 	return func(yield func(Delta, error) bool) {
+		defer place.leave(ctx)
 		p := &passing{candidate: first, by: c, wanted: wanted, charge: charge, yield: yield, started: time.Now()}
 		err := c.Retries.try(ctx, p, fallbacks)
 		if ctx.Err() != nil || errors.Is(err, errCallerLeft) {

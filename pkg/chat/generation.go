@@ -22,6 +22,7 @@ type generation struct {
 	cancel  context.CancelCauseFunc
 	started time.Time
 	source  source
+	place   *place
 	// stream is where events go, from when the answer is stored.
 	stream Publication
 

@@ -32,7 +32,9 @@ type Generations struct {
 	Ledger   *Ledger
 	Notify   Notifier
 	Streams  Streams
-	Log      *slog.Logger
+	// Slots bounds what users ask for; nil for no limits.
+	Slots *Slots
+	Log   *slog.Logger
 	// Owner names this instance. An instance that starts again under the name
 	// closes at once what it left behind.
 	Owner string

@@ -27,6 +27,7 @@ const (
 func (g *Generations) make(ctx context.Context, made *generation) {
 	defer g.release(made.answer.ID)
 	defer made.cancel(nil)
+	defer made.place.leave(ctx)
 	err := g.ask(ctx, made)
 	if cause := context.Cause(ctx); cause != nil && (err != nil || errors.Is(cause, errErased)) {
 		err = cause
@@ -103,6 +104,7 @@ func (g *Generations) settle(ctx context.Context, made *generation, err error) {
 		g.abandon(ctx, made, charge, err)
 		return
 	}
+	made.place.leave(ctx) // whoever sees the end finds room
 	made.stream.Seal(answer.terminal())
 	if answer.Error == nil {
 		ending = nil

@@ -67,8 +67,9 @@ type Sent struct {
 
 // Send stores the question and begins the answer, which is made whether or not
 // anybody follows it. A question over MaxContent, or too long for the model's window
-// for certain, is problem.TooLarge, a conversation that is not the user's problem.NotFound, and a server that is about
-// to end problem.Unavailable; the other kinds of errors are those of GenerationStore.BeginAnswer and Models.Resolve.
+// for certain, is problem.TooLarge, a conversation that is not the user's problem.NotFound, a server that is about
+// to end problem.Unavailable, and more than the Limits allow problem.TooMany; the other kinds of errors are those of
+// GenerationStore.BeginAnswer and Models.Resolve.
 func (g *Generations) Send(ctx context.Context, prompt Prompt) (Sent, error) {
 	if err := checkContent(prompt.Content); err != nil {
 		return Sent{}, err
@@ -212,9 +213,14 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 	if err != nil {
 		return g.repeated(ctx, conversation, d, err)
 	}
+	place, err := g.Slots.enter(ctx, answer.slot(conversation.UserID))
+	if err != nil {
+		return g.repeated(ctx, conversation, d, err)
+	}
 	// The answer is made on a context of its own: who asked may go away.
 	detached, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	made := newGeneration(conversation.UserID, answer, cancel)
+	made.place = place
 	made.source = source{
 		candidate: asked, fallbacks: fallbacks,
 		temperature: d.temperature, maxTokens: d.maxTokens, raw: d.raw,
@@ -224,6 +230,7 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 	}
 	if err := g.claim(answer.ID, made); err != nil {
 		cancel(nil)
+		place.undo(ctx, false)
 		return g.repeated(ctx, conversation, d, err)
 	}
 	begun, err := g.store(ctx, Beginning{
@@ -237,8 +244,10 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 	if err != nil || begun.Replayed {
 		cancel(nil)
 		g.release(answer.ID)
+		place.undo(ctx, begun.Answer.Status == StatusStreaming)
 		return Sent{Question: begun.Question, Answer: begun.Answer, Replayed: begun.Replayed}, err
 	}
+	place.hold()
 	made.begin(&begun, g.Streams.Publish(answer.ID, made.log))
 	g.Notify.Changed(ctx, conversation.UserID)
 	go g.make(detached, made)

@@ -163,6 +163,7 @@ func (g *Generations) interrupt(ctx context.Context, found Running, silent time.
 	if err := g.Store.CloseAnswer(ctx, stored, answer, charge); err != nil {
 		return notGone(err)
 	}
+	g.Slots.free(ctx, stored.slot(found.UserID))
 	g.Streams.Closed(ctx, answer.ID)
 	g.Notify.Changed(ctx, found.UserID)
 	g.Log.InfoContext(ctx, "abandoned answer closed", "message", answer.ID)
