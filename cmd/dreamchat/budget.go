@@ -46,15 +46,15 @@ func (u usersBudgetCmd) change(ctx context.Context, db *store.Store, userID stri
 	if err != nil {
 		return err
 	}
-	err = cmp.Or(limit(&budget.Daily, u.Daily, "--daily"), limit(&budget.Monthly, u.Monthly, "--monthly"))
+	err = cmp.Or(amount(&budget.Daily, u.Daily, "--daily"), amount(&budget.Monthly, u.Monthly, "--monthly"))
 	if err != nil || u.Daily == "" && u.Monthly == "" {
 		return err
 	}
 	return db.SetBudget(ctx, userID, budget, time.Now())
 }
 
-// limit reads what an option says, if it is given.
-func limit(own **string, told, option string) error {
+// amount reads what an option says, if it is given.
+func amount(own **string, told, option string) error {
 	switch {
 	case told == "":
 	case told == "default":

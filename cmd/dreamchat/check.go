@@ -36,7 +36,10 @@ func (c *complaints) unreadable(err error) {
 		c.must(false, "the environment", "cannot be read")
 		return
 	}
-	field, _ := reflect.TypeFor[settings]().FieldByName(parse.Name)
+	field, known := reflect.TypeFor[settings]().FieldByName(parse.Name)
+	if !known {
+		field, _ = reflect.TypeFor[limits]().FieldByName(parse.Name)
+	}
 	rule := "must be a whole number"
 	switch {
 	case parse.Type == reflect.TypeFor[time.Duration]():
@@ -81,6 +84,8 @@ func (s *settings) check(wrong *complaints) {
 	wrong.must(s.ModelsSyncEvery == 0 || s.ModelsSyncEvery >= time.Minute, "MODELS_SYNC_EVERY", "must be at least 1m, or 0 for never")
 	wrong.must(s.BudgetDaily == "" || chat.IsMoney(s.BudgetDaily), "BUDGET_DAILY", "must be an amount in USD such as 1.50")
 	wrong.must(s.BudgetMonthly == "" || chat.IsMoney(s.BudgetMonthly), "BUDGET_MONTHLY", "must be an amount in USD such as 20")
+	s.Limits.check(wrong)
+	s.proxies = s.checkProxies(wrong)
 	wrong.must(s.BodyLimit >= 1024, "BODY_LIMIT", "must be at least 1024")
 	wrong.must(s.Heartbeat >= time.Second, "STREAM_HEARTBEAT", "must be at least 1s")
 	wrong.must(s.WriteTimeout >= time.Second, "STREAM_WRITE_TIMEOUT", "must be at least 1s")

@@ -47,7 +47,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, caches.store.Close()) }()
+	defer func() { err = errors.Join(err, caches.Close()) }()
 
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", set.address())
@@ -76,6 +76,7 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 	group.Go(func() error { return keys.Run(relaying) })
 	group.Go(func() error { return service.settlements.Run(running) })
 	group.Go(func() error { return service.server.Accounts.Run(running) })
+	group.Go(func() error { return service.slots.Run(relaying) })
 	group.Go(func() error { return service.server.APIKeys.Run(relaying) })
 	group.Go(func() error { return service.server.Standing.Run(relaying) })
 	for _, keys := range service.keys {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -52,6 +53,9 @@ type settings struct {
 	BudgetDaily   string `env:"BUDGET_DAILY"`
 	BudgetMonthly string `env:"BUDGET_MONTHLY"`
 
+	Limits         limits
+	TrustedProxies []string `env:"TRUSTED_PROXIES"`
+
 	BodyLimit     int64         `env:"BODY_LIMIT" envDefault:"1048576"`
 	Heartbeat     time.Duration `env:"STREAM_HEARTBEAT" envDefault:"15s"`
 	WriteTimeout  time.Duration `env:"STREAM_WRITE_TIMEOUT" envDefault:"30s"`
@@ -66,6 +70,8 @@ type settings struct {
 	others []modelServer
 	// otherIssuers are read from ManaURL and Issuers.
 	otherIssuers []tokenIssuer
+	// proxies are the networks of TrustedProxies.
+	proxies []netip.Prefix
 }
 
 // load reads the environment, and .env for what that leaves open. The error

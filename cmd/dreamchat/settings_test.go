@@ -17,6 +17,8 @@ func TestEachWrongSettingIsNamedOnce(t *testing.T) {
 		"LOG_LEVEL=hush", "LOG_FORMAT=hush", "TITLES=hush",
 		"OLLAMA_URL=hush", "PROVIDERS=hush", "MANA_CORE_AUTH_URL=hush", "AUTH_ISSUERS=hush", "LLM_TRIES=9", "LLM_FIRST_TOKEN_TIMEOUT=-1s", "FALLBACK_MODELS=a,b,c,d,e,f",
 		"MODELS_SYNC_EVERY=59s", "NEW_MODELS_ACTIVE=hush", "BUDGET_DAILY=hush", "BUDGET_MONTHLY=-1", "REFRESH_GRACE=61s",
+		"LIMIT_USER=hush", "LIMIT_ADDRESS=-1", "LIMIT_LOGIN_ACCOUNT=1000001", "LIMIT_LOGIN_ADDRESS=-1", "LIMIT_GENERATIONS=hush",
+		"LIMIT_SENDS=-1", "TRUSTED_PROXIES=10.0.0.0/8,hush",
 	}
 	for _, command := range [][]string{nil, {"migrate", "status"}, {"healthcheck"}} {
 		got := execute(t, t.TempDir(), wrong, command...)

@@ -2,16 +2,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"strings"
 	"time"
+
+	"github.com/redis/go-redis/v9"
 
 	"dreamchat/pkg/api"
 	"dreamchat/pkg/auth"
 	"dreamchat/pkg/cache"
 	"dreamchat/pkg/chat"
 	"dreamchat/pkg/jwks"
+	"dreamchat/pkg/limit"
 	"dreamchat/pkg/metrics"
 	"dreamchat/pkg/relay"
 	"dreamchat/pkg/store"
@@ -48,6 +52,9 @@ type caches struct {
 	models  *cache.Value[[]chat.Model]
 	lists   *cache.Versioned
 	metrics *metrics.Metrics
+	// redis is what others may use of the store's connections; nil without Redis.
+	redis   *redis.Client
+	limiter *limit.Limiter
 	// streams join the instances, if Redis is there to do so.
 	streams chat.Streams
 	// relay is what must run for that.
@@ -63,8 +70,13 @@ func openCaches(set settings, log *slog.Logger, counted *metrics.Metrics) (*cach
 		Store: opened.store, Name: "models", TTL: modelsTTL, Count: counted.Lookup,
 	}}
 	opened.lists = &cache.Versioned{Store: opened.store, Name: "conversations", Count: counted.Lookup}
-	return opened, nil
+	var err error
+	opened.limiter, err = openLimiter(set, log, opened)
+	return opened, err
 }
+
+// Close forgets what is kept here, and closes the connections.
+func (c *caches) Close() error { return errors.Join(c.limiter.Close(), c.store.Close()) }
 
 func (c *caches) open(set settings, log *slog.Logger) error {
 	if set.RedisURL == "" {
@@ -79,6 +91,7 @@ func (c *caches) open(set settings, log *slog.Logger) error {
 	}
 	joined := relay.New(server.Client(), log)
 	c.store, c.streams, c.relay = server, joined, joined.Run
+	c.redis = server.Client()
 	return nil
 }
 
@@ -88,7 +101,8 @@ type service struct {
 	changes     *chat.Changes
 	settlements *chat.Settlements
 	// keys are those of other issuers of tokens.
-	keys []*jwks.Set
+	keys  []*jwks.Set
+	slots *chat.Slots
 }
 
 func wire(set settings, log *slog.Logger, db *store.Store, keys *auth.SigningKeys, caches *caches) service {
@@ -97,6 +111,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, keys *auth.SigningKey
 	notify := chat.Notifier{Lists: caches.lists, Bells: caches.streams}
 	budgets := &chat.Budgets{Store: db, Default: set.budget()}
 	ledger := &chat.Ledger{Store: db, Budgets: budgets, Settlers: settlers(models.Providers), Delay: settleDelay, Log: log}
+	slots := &chat.Slots{Limits: caches.limiter}
 	generations := &chat.Generations{
 		Store:    db,
 		Messages: db,
@@ -105,6 +120,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, keys *auth.SigningKey
 		Ledger:   ledger,
 		Notify:   notify,
 		Streams:  caches.streams,
+		Slots:    slots,
 		Log:      log,
 		Owner:    set.instance(),
 		Grace:    set.ShutdownGrace,
@@ -119,6 +135,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, keys *auth.SigningKey
 		Accounts: &auth.Accounts{
 			Store: db, Passwords: auth.NewPasswords(0), Tokens: tokens, Standing: standing, Log: log,
 			RefreshGrace: set.RefreshGrace, Work: generations, Cursors: keys.Root().Derive("account cursors"),
+			Guesses: set.Limits.guesses(caches.limiter),
 		},
 		Tokens:    tokens,
 		Tickets:   &auth.Tickets{Tokens: tokens, Claims: caches.store},
@@ -133,12 +150,14 @@ func wire(set settings, log *slog.Logger, db *store.Store, keys *auth.SigningKey
 		Messages:    &chat.Messages{Store: db, Cursors: keys.Root().Derive("message cursors")},
 		Generations: generations,
 		Completions: &chat.Completions{
-			Models: models, Ledger: ledger, Log: log, Retries: generations.Retries,
+			Models: models, Ledger: ledger, Log: log, Slots: slots, Retries: generations.Retries,
 			OnFinish: caches.metrics.Finished,
 		},
 		Changes: changes,
 		Budgets: budgets,
 		Usage:   db,
+		Limits:  set.Limits.requests(caches.limiter),
+		Proxies: set.proxies,
 		Checks: []api.Check{
 			{Name: "database", Needed: true, Ping: db.Ping},
 			{Name: "cache", Ping: caches.store.Ping},
@@ -157,5 +176,5 @@ func wire(set settings, log *slog.Logger, db *store.Store, keys *auth.SigningKey
 		Ledger: ledger, Notify: notify, Log: log,
 		Every: settleEvery, Pause: settlePause, MaxPause: settleMaxPause, Tries: settleTries,
 	}
-	return service{server: server, generations: generations, changes: changes, settlements: settlements, keys: theirs}
+	return service{server: server, generations: generations, changes: changes, settlements: settlements, keys: theirs, slots: slots}
 }

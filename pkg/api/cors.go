@@ -29,6 +29,7 @@ func (s *Server) cors() echo.MiddlewareFunc {
 		ExposeHeaders: []string{
 			headerRequestID, headerReplayed, headerETag, echo.HeaderLocation, echo.HeaderRetryAfter, headerPreferenceApplied,
 			headerConversationID, headerMessageID, headerShouldRetry, headerUIMessageStream, echo.HeaderWWWAuthenticate,
+			headerRateLimit, headerRateLimitPolicy,
 			echo.HeaderAllow,
 		},
 		MaxAge: int(corsAge.Seconds()),

@@ -88,10 +88,10 @@ func pump(c echo.Context, w *streamWriter, feed *chat.Feed, frame frame) error {
 }
 
 // comeAgain is a stream that only asks to be opened again.
-func (s *Server) comeAgain(c echo.Context) error {
+func (s *Server) comeAgain(c echo.Context, reason away, wait time.Duration) error {
 	w := s.openStream(c)
 	defer w.close()
-	w.leave(awayUnavailable)
+	_ = w.reconnect(reason, wait) // or the reader has gone
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/labstack/echo/v4"
@@ -17,7 +18,7 @@ type handler func(c echo.Context, caller auth.Caller) error
 // authed asks for an access token, or for an API key with this scope.
 func (s *Server) authed(scope auth.Scope, next handler) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		caller, err := s.bearer(c)
+		caller, err := s.counted(c, bearerToken(c), func() (auth.Caller, error) { return s.bearer(c) })
 		if err != nil {
 			return err
 		}
@@ -67,10 +68,14 @@ func (s *Server) bearer(c echo.Context) (auth.Caller, error) {
 	}
 	ctx, cancel := briefly(c.Request().Context())
 	defer cancel()
-	if auth.IsAPIKey(token) {
-		return s.APIKeys.Verify(ctx, token)
+	if !auth.IsAPIKey(token) {
+		return s.Issuers.Verify(ctx, token)
 	}
-	return s.Issuers.Verify(ctx, token)
+	caller, err := s.APIKeys.Verify(ctx, token)
+	if errors.Is(err, problem.Unauthenticated) {
+		err = s.Accounts.Guesses.Failed(ctx, c.RealIP(), err)
+	}
+	return caller, err
 }
 
 // bearerToken is what was sent as a token or an API key, or nothing.

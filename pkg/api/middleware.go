@@ -36,6 +36,7 @@ func (s *Server) middleware(e *echo.Echo) {
 		}),
 		s.secure,
 		s.cors(),
+		s.limit, // inside of CORS, so that pages can read why they are refused
 		boundURL,
 	)
 }

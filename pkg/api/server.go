@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -45,6 +46,9 @@ type Server struct {
 	Changes       *chat.Changes
 	Budgets       *chat.Budgets
 	Usage         chat.UsageStore
+	Limits        Limits
+	// Proxies are those whose X-Forwarded-For is believed.
+	Proxies []netip.Prefix
 	// Checks are the parts that readiness depends on.
 	Checks  []Check
 	Log     *slog.Logger
@@ -75,12 +79,14 @@ type Server struct {
 	drained   chan struct{}
 	streams   prometheus.Gauge
 	probes    []*probe
+	warnOnce  sync.Once
 }
 
 // Handler is the whole HTTP face. Call it once.
 func (s *Server) Handler() *echo.Echo {
 	e := echo.New()
 	e.HTTPErrorHandler = s.renderError
+	e.IPExtractor = s.realAddress()
 	s.middleware(e)
 	s.routes(e)
 	return e

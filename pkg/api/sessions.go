@@ -56,7 +56,7 @@ func (s *Server) changePassword(c echo.Context, caller auth.Caller) error {
 	if err != nil {
 		return err
 	}
-	err = s.Accounts.ChangePassword(c.Request().Context(), caller.UserID, caller.SessionID, body.CurrentPassword, body.NewPassword)
+	err = s.Accounts.ChangePassword(c.Request().Context(), caller.UserID, caller.SessionID, body.CurrentPassword, body.NewPassword, clientOf(c))
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,8 @@ type streamWriter struct {
 	control  *http.ResponseController
 	deadline time.Time // when a write that stands still is given up
 	wrote    time.Time
-	begun    bool // whether the first event is out
+	begun    bool          // whether the first event is out
+	pause    time.Duration // how long EventSource is to wait, which reads no payload
 	silence  *time.Timer
 	guard    *guard // nil if nobody waits for more
 }
@@ -73,12 +74,13 @@ const (
 	awayDraining    away = "draining"
 	awayMoved       away = "moved" // the log goes on elsewhere
 	awayUnavailable away = "unavailable"
+	awayLimited     away = "limited" // the caller has sent too many requests
 )
 
 // leave tells the reader to come again, if that is why the stream ends.
 func (w *streamWriter) leave(err error) {
 	if reason, ok := errors.AsType[away](err); ok {
-		_ = w.reconnect(reason) // or the reader has gone
+		_ = w.reconnect(reason, 0) // or the reader has gone
 	}
 }
 
@@ -116,10 +118,11 @@ func (w *streamWriter) tell(name, payload string) error {
 	return w.write(sse.End(append(frame, payload...)))
 }
 
-// reconnect asks the reader to come again, after a while of its own.
-func (w *streamWriter) reconnect(reason away) error {
-	wait := strconv.FormatInt(jitter().Milliseconds(), 10)
-	return w.tell("stream_reconnect", `{"reason":"`+string(reason)+`","retryMs":`+wait+`}`)
+// reconnect asks the reader to come again, after a wait and a while of its own.
+func (w *streamWriter) reconnect(reason away, wait time.Duration) error {
+	w.pause = wait
+	wait += jitter()
+	return w.tell("stream_reconnect", `{"reason":"`+string(reason)+`","retryMs":`+strconv.FormatInt(wait.Milliseconds(), 10)+`}`)
 }
 
 // retry appends the wait before a reconnection, in the first event only.
@@ -128,7 +131,7 @@ func (w *streamWriter) retry(frame []byte) []byte {
 		return frame
 	}
 	w.begun = true
-	return sse.AppendRetry(frame, firstRetry)
+	return sse.AppendRetry(frame, max(firstRetry, w.pause))
 }
 
 // keepAlive writes a heartbeat if nothing was written for the time given, and

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"regexp"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -40,14 +41,18 @@ func (s *Server) createStreamTicket(c echo.Context, caller auth.Caller) error {
 }
 
 // ticketed is authed for event streams. It takes a stream ticket too, for
-// EventSource, which cannot set a header; and a database that is away is told in
-// a stream, since EventSource gives up for good on a status.
+// EventSource, which cannot set a header; and a database that is away, or that the
+// caller is to wait, is told in a stream, since EventSource gives up for good on a
+// status.
 func (s *Server) ticketed(scope auth.Scope, next handler) echo.HandlerFunc {
 	withHeader := s.authed(scope, next)
 	return func(c echo.Context) error {
 		err := s.withTicket(c, withHeader, next)
 		if errors.Is(err, problem.Unavailable) {
-			return s.comeAgain(c)
+			return s.comeAgain(c, awayUnavailable, 0)
+		}
+		if wait, limited := c.Get(waitKey).(time.Duration); limited {
+			return s.comeAgain(c, awayLimited, wait)
 		}
 		return err
 	}
@@ -58,7 +63,7 @@ func (s *Server) withTicket(c echo.Context, otherwise echo.HandlerFunc, next han
 	if ticket == "" {
 		return otherwise(c)
 	}
-	caller, err := s.ticket(c, ticket)
+	caller, err := s.counted(c, ticket, func() (auth.Caller, error) { return s.ticket(c, ticket) })
 	if err != nil {
 		return err
 	}

@@ -134,7 +134,7 @@ func TestLoginWithAPasswordThatIsBeingChangedOpensNothing(t *testing.T) {
 		session := register(t, accounts, "ann")
 		store := accounts.Store
 		accounts.Store = overtaken{Store: store, by: sync.OnceFunc(func() {
-			if err := accounts.ChangePassword(t.Context(), session.User.ID, "", password, "another password"); err != nil {
+			if err := accounts.ChangePassword(t.Context(), session.User.ID, "", password, "another password", auth.Client{}); err != nil {
 				t.Error(err)
 			}
 		})}

@@ -177,7 +177,7 @@ func TestEndsOfSessionsAreRung(t *testing.T) {
 				}
 			}},
 			{"another password", true, func() {
-				if err := accounts.ChangePassword(t.Context(), userID, "", password, password); err != nil {
+				if err := accounts.ChangePassword(t.Context(), userID, "", password, password, auth.Client{}); err != nil {
 					t.Error(err)
 				}
 			}},

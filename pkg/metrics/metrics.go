@@ -19,6 +19,7 @@ type Metrics struct {
 	tokens      *prometheus.CounterVec
 	lookups     *prometheus.CounterVec
 	circuits    *prometheus.GaugeVec
+	shared      prometheus.Gauge
 }
 
 // New returns metrics with a registry of their own, which also tells about the
@@ -52,9 +53,13 @@ func New() *Metrics {
 			Name: "dreamchat_provider_circuit_open",
 			Help: "Whether a provider is left alone for a while, since it failed too often: 1 if so.",
 		}, []string{"provider"}),
+		shared: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "dreamchat_limits_shared",
+			Help: "Whether limits are counted together with other instances, in Redis: 1 if so.",
+		}),
 	}
 	m.Registry.MustRegister(
-		m.generations, m.firstToken, m.duration, m.tokens, m.lookups, m.circuits,
+		m.generations, m.firstToken, m.duration, m.tokens, m.lookups, m.circuits, m.shared,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
@@ -80,6 +85,14 @@ func (m *Metrics) Circuit(provider string) func(open bool) {
 		if open {
 			state.Set(1)
 		}
+	}
+}
+
+// LimitsShared tells whether all instances count together what callers do.
+func (m *Metrics) LimitsShared(shared bool) {
+	m.shared.Set(0)
+	if shared {
+		m.shared.Set(1)
 	}
 }
 

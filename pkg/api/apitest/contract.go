@@ -21,6 +21,8 @@ import (
 // Contract is the document. It is safe for concurrent use.
 type Contract struct {
 	doc *openapi3.T
+	// onAny are the headers that any answer may have.
+	onAny map[string]*openapi3.Header
 }
 
 //nolint:gochecknoglobals // read once for all tests of a process, never written
@@ -48,7 +50,13 @@ func parse(text []byte) (*Contract, error) {
 	for _, schema := range doc.Components.Schemas {
 		seal(schema)
 	}
-	return &Contract{doc: doc}, nil
+	onAny := make(map[string]*openapi3.Header)
+	for name, header := range doc.Components.Responses["TooManyRequests"].Value.Headers {
+		if anywhere, _ := header.Value.Extensions["x-on-any-answer"].(bool); anywhere {
+			onAny[http.CanonicalHeaderKey(name)] = header.Value
+		}
+	}
+	return &Contract{doc: doc, onAny: onAny}, nil
 }
 
 // seal makes an object refuse members that the document does not name. Clients

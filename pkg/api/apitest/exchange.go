@@ -100,8 +100,13 @@ func (x *exchange) checkHeaders(described *openapi3.Response) {
 			x.complain("the header %s is missing", name)
 		}
 	}
-	for name := range x.response.Header {
-		if !slices.Contains(named, name) && !general.MatchString(name) && secure[name] == "" {
+	for name, values := range x.response.Header {
+		switch header := x.contract.onAny[name]; {
+		case header != nil:
+			if err := header.Schema.Value.VisitJSON(values[0]); err != nil || len(values) > 1 {
+				x.complain("the header %s is %q: %v", name, values, err)
+			}
+		case !slices.Contains(named, name) && !general.MatchString(name) && secure[name] == "":
 			x.complain("the header %s is not described", name)
 		}
 	}

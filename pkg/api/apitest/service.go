@@ -40,6 +40,7 @@ type Service struct {
 
 	tb    testing.TB
 	relay *relay.Relay // nil without Redis
+	slots *chat.Slots
 	stop  context.CancelFunc
 	done  chan error
 }
@@ -60,6 +61,8 @@ type Options struct {
 	Change func(*api.Server)
 	// Silence is how long the provider may say nothing: 5 s if zero.
 	Silence time.Duration
+	// Limits are those of production if nil.
+	Limits *Limits
 	// Budget is for accounts without one of their own: none if zero.
 	Budget chat.Budget
 }
@@ -123,6 +126,9 @@ func Start(tb testing.TB, options Options) *Service {
 	}
 	if options.Log == nil {
 		options.Log = slog.DiscardHandler
+	}
+	if options.Limits == nil {
+		options.Limits = DefaultLimits()
 	}
 	if options.Key == nil {
 		options.Key = Key(tb)
@@ -214,6 +220,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 		Linger:       5 * time.Minute,
 		Grace:        10 * time.Second,
 	}
+	s.limit(options, generations, counted)
 	s.Settlements = &chat.Settlements{
 		Ledger: ledger, Notify: notify, Log: log,
 		Every: 50 * time.Millisecond, Pause: 20 * time.Millisecond, MaxPause: time.Second, Tries: 10,
@@ -256,6 +263,7 @@ func (s *Service) run(generations *chat.Generations) {
 	group.Go(func() error { return s.Server.Tokens.Keys.Run(relaying) })
 	group.Go(func() error { return s.Settlements.Run(running) })
 	group.Go(func() error { return s.Server.Accounts.Run(running) })
+	group.Go(func() error { return s.slots.Run(relaying) })
 	group.Go(func() error { return s.Server.APIKeys.Run(relaying) })
 	group.Go(func() error { return s.Server.Standing.Run(relaying) })
 	go func() {
