@@ -124,7 +124,7 @@ func (l *lab) instance(ctx context.Context, upstream *process, redisURL, home st
 			"LLM_TIMEOUT=15m", // a stream that is held open is silent
 			"SHUTDOWN_GRACE=0s",
 			"TITLES=false", // only the streams are measured
-			"LIMIT_USER=0", "LIMIT_ADDRESS=0", "LIMIT_GENERATIONS=0", "LIMIT_SENDS=0", // one user sends it all
+			"LIMIT_USER=0", "LIMIT_ADDRESS=0", "LIMIT_GENERATIONS=0", "LIMIT_SENDS=0",
 			"LOG_LEVEL=warn",
 		})
 	})

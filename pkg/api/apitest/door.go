@@ -3,6 +3,7 @@ package apitest
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -62,7 +63,7 @@ func (x *exchange) checkOutside(route *routers.Route) {
 		return
 	case status == http.StatusMethodNotAllowed && x.response.Header.Get("Allow") == "":
 		x.complain("the header Allow is missing")
-	case status != http.StatusNotFound && status != http.StatusMethodNotAllowed && !x.atTheDoor():
+	case !slices.Contains([]int{http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusTooManyRequests}, status) && !x.atTheDoor():
 		x.complain("the operation is not described")
 		return
 	}
