@@ -61,6 +61,10 @@ func TestDocumentDescribesEveryOperationAlike(t *testing.T) {
 			if secured != (operation.Responses.Value("401") != nil) && !strings.HasPrefix(path, "/api/v1/auth/") {
 				t.Errorf("%s %s: 401 and security do not agree", method, path)
 			}
+			counted := !slices.Contains([]string{"/healthz", "/readyz", "/metrics"}, path)
+			if counted != (operation.Responses.Value("429") != nil) {
+				t.Errorf("%s %s: 429 is described, or not, though it is counted: %v", method, path, counted)
+			}
 		}
 	}
 }
