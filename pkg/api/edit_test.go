@@ -170,11 +170,13 @@ func TestEditIsRefusedAsASendIs(t *testing.T) {
 
 func TestRaceOfEditsHasOneWinner(t *testing.T) {
 	t.Parallel()
-	apitest.Each(t, func(t *testing.T, s *apitest.Service) {
+	const editors = 8
+	set := apitest.DefaultLimits()
+	set.Generations = editors
+	apitest.EachWith(t, apitest.Options{Limits: set}, func(t *testing.T, s *apitest.Service) {
 		user := s.User()
 		conversation := user.Conversation()
 		old := user.Ask(conversation.ID, "Old").UserMessage
-		const editors = 8
 		replies := make(chan *apitest.Reply, editors)
 		for range editors {
 			go func() { replies <- edit(user, conversation.ID, old.ID, "New") }()

@@ -77,7 +77,7 @@ func race(t *testing.T, goOn chan struct{}, users ...*apitest.User) {
 
 func TestParallelSendsNeverExceedTheLimit(t *testing.T) {
 	t.Parallel()
-	apitest.Each(t, func(t *testing.T, s *apitest.Service) {
+	apitest.EachWith(t, apitest.Options{Silence: time.Minute}, func(t *testing.T, s *apitest.Service) {
 		goOn := make(chan struct{})
 		waiting(goOn, s)
 		race(t, goOn, s.User())
@@ -87,8 +87,8 @@ func TestParallelSendsNeverExceedTheLimit(t *testing.T) {
 func TestInstancesLimitParallelSendsTogether(t *testing.T) {
 	t.Parallel()
 	database, redis, key := storetest.Postgres(t), servertest.Redis(t), apitest.Key(t)
-	one := apitest.Start(t, apitest.Options{Store: database, Cache: apitest.Redis(t, redis), Key: key})
-	two := apitest.Start(t, apitest.Options{Store: database, Cache: apitest.Redis(t, redis), Key: key})
+	one := apitest.Start(t, apitest.Options{Store: database, Cache: apitest.Redis(t, redis), Key: key, Silence: time.Minute})
+	two := apitest.Start(t, apitest.Options{Store: database, Cache: apitest.Redis(t, redis), Key: key, Silence: time.Minute})
 	goOn := make(chan struct{})
 	waiting(goOn, one, two)
 	user := one.User()
@@ -99,7 +99,7 @@ func TestInstancesLimitParallelSendsTogether(t *testing.T) {
 func single(sends int) apitest.Options {
 	set := apitest.DefaultLimits()
 	set.Generations, set.Sends = 1, sends
-	return apitest.Options{Limits: set}
+	return apitest.Options{Limits: set, Silence: time.Minute}
 }
 
 func TestEveryWayToAskIsLimited(t *testing.T) {
@@ -259,7 +259,7 @@ func TestLimitsHoldWithoutRedisAndWithItAgain(t *testing.T) {
 	server := servertest.StartRedis(t)
 	set := apitest.DefaultLimits()
 	set.User, set.Keep = 300, 50*time.Millisecond
-	s := apitest.Start(t, apitest.Options{Store: storetest.Postgres(t), Cache: apitest.Redis(t, server.URL), Limits: set})
+	s := apitest.Start(t, apitest.Options{Store: storetest.Postgres(t), Cache: apitest.Redis(t, server.URL), Limits: set, Silence: time.Minute})
 	user := s.User()
 	conversations := make([]string, 5)
 	for i := range conversations {
