@@ -50,7 +50,7 @@ func TestParallelGuessesNeverExceedTheLimitOfAnAccount(t *testing.T) {
 		}
 		limited(t, s.Nobody().Post(loginPath, guess(names[0], "a long password")), "logins", 10)
 		s.Login(s.User()) // of somebody else, from the same address
-		user.Get(me).Status(http.StatusOK)
+		user.Get(whoAmI).Status(http.StatusOK)
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 	"dreamchat/pkg/problem"
 )
 
-const me = "/api/v1/auth/me"
+const whoAmI = "/api/v1/auth/me"
 
 // limited checks that a limit refuses, and how that is told.
 func limited(t *testing.T, reply *apitest.Reply, scope string, limit int) {
@@ -46,10 +46,10 @@ func TestRequestsOfAUserAreCounted(t *testing.T) {
 		user, other := s.User(), s.User()
 		tablet := s.Login(user)
 		for i, reply := range []*apitest.Reply{
-			user.Get(me).Status(http.StatusOK), tablet.Get(me).Status(http.StatusOK),
+			user.Get(whoAmI).Status(http.StatusOK), tablet.Get(whoAmI).Status(http.StatusOK),
 			user.Get("/api/v1/messages/none").Status(http.StatusNotFound), // whatever the answer is
 			user.Post("/api/v1/conversations", `{"nonsense":1}`).Status(http.StatusBadRequest),
-			tablet.Get(me).Status(http.StatusOK),
+			tablet.Get(whoAmI).Status(http.StatusOK),
 		} {
 			if told := left(reply); told["user"] != 4-i || told["address"] < 900 {
 				t.Errorf("after %d requests %v are left", i+1, told)
@@ -59,12 +59,12 @@ func TestRequestsOfAUserAreCounted(t *testing.T) {
 			}
 		}
 		for range 3 {
-			limited(t, user.Get(me), "user", 5)
+			limited(t, user.Get(whoAmI), "user", 5)
 			limited(t, tablet.Post("/api/v1/conversations", map[string]any{}), "user", 5)
 		}
-		other.Get(me).Status(http.StatusOK)
+		other.Get(whoAmI).Status(http.StatusOK)
 		// The flood costs the address nothing.
-		if told := left(other.Get(me)); told["address"] < 900 {
+		if told := left(other.Get(whoAmI)); told["address"] < 900 {
 			t.Errorf("of the address %v are left", told)
 		}
 	})
@@ -79,20 +79,20 @@ func TestRequestsOfAnAddressAreCounted(t *testing.T) {
 		forger := s.Nobody()
 		forger.Token = user.Token + "x"
 		for i, reply := range []*apitest.Reply{
-			user.Get(me).Status(http.StatusOK),
-			nobody.Get(me).Status(http.StatusUnauthorized),
-			forger.Get(me).Status(http.StatusUnauthorized),
+			user.Get(whoAmI).Status(http.StatusOK),
+			nobody.Get(whoAmI).Status(http.StatusUnauthorized),
+			forger.Get(whoAmI).Status(http.StatusUnauthorized),
 			nobody.Get("/nowhere").Status(http.StatusNotFound),
 			nobody.Get("/.well-known/jwks.json").Status(http.StatusOK),
 			nobody.Post("/api/v1/auth/login", map[string]string{"username": "nobody", "password": "wrong"}).Status(http.StatusUnauthorized),
-			nobody.Do(http.MethodPut, me, nil).Status(http.StatusMethodNotAllowed),
+			nobody.Do(http.MethodPut, whoAmI, nil).Status(http.StatusMethodNotAllowed),
 		} {
 			if told := left(reply); told["address"] != 6-i {
 				t.Errorf("after %d requests %v are left", i+2, told)
 			}
 		}
 		for _, caller := range []*apitest.User{user, nobody, forger} {
-			limited(t, caller.Get(me), "address", 8)
+			limited(t, caller.Get(whoAmI), "address", 8)
 			limited(t, caller.Get("/nowhere"), "address", 8)
 			limited(t, caller.Get("/docs"), "address", 8)
 		}
@@ -113,7 +113,7 @@ func TestNothingIsLimitedUnlessItIsSo(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			user := apitest.Start(t, apitest.Options{Change: change}).User()
-			if got := user.Get(me).Status(http.StatusOK).Header; got.Get("RateLimit") != "" || got.Get("RateLimit-Policy") != "" {
+			if got := user.Get(whoAmI).Status(http.StatusOK).Header; got.Get("RateLimit") != "" || got.Get("RateLimit-Policy") != "" {
 				t.Errorf("limits are told: %v", got)
 			}
 		})
@@ -129,7 +129,7 @@ func TestLimitedReaderIsAskedToComeAgain(t *testing.T) {
 		user := s.User()
 		ticket := apitest.Decode[struct{ Ticket string }](user.Post("/api/v1/auth/stream-tickets", nil).Status(http.StatusCreated)).Ticket
 		for range 2 {
-			user.Get(me).Status(http.StatusOK)
+			user.Get(whoAmI).Status(http.StatusOK)
 		}
 		ticketed := s.Nobody()
 		for name, stream := range map[string]*apitest.Stream{
@@ -143,7 +143,7 @@ func TestLimitedReaderIsAskedToComeAgain(t *testing.T) {
 				t.Errorf("%s: %+v", name, event)
 			}
 		}
-		limited(t, user.Get(me), "user", 3)
+		limited(t, user.Get(whoAmI), "user", 3)
 		forged := ticketed.Get(feed + "?ticket=x" + ticket)
 		if forged.Status(http.StatusUnauthorized); left(forged)["address"] == 0 {
 			t.Errorf("a forged ticket is not counted: %v", forged.Header)

@@ -278,14 +278,14 @@ func TestLimitsHoldWithoutRedisAndWithItAgain(t *testing.T) {
 	server.Stop()
 	begin(user, conversations[2]).Status(http.StatusAccepted)
 	limited(t, begin(user, conversations[3]), "generations", 3)
-	if told := left(user.Get(me).Status(http.StatusOK)); told["user"] < 250 {
+	if told := left(user.Get(whoAmI).Status(http.StatusOK)); told["user"] < 250 {
 		t.Errorf("alone %v are left", told)
 	}
 	if shared() {
 		t.Error("limits are shared without Redis")
 	}
 	server.Start() // empty
-	apitest.Eventually(t, "limits are shared again", func() bool { user.Get(me).Status(http.StatusOK); return shared() })
+	apitest.Eventually(t, "limits are shared again", func() bool { user.Get(whoAmI).Status(http.StatusOK); return shared() })
 	client := servertest.RedisClient(t, server.URL)
 	apitest.Eventually(t, "Redis knows the slots", func() bool {
 		keys := client.Keys(t.Context(), "dreamchat:limit:generations:*").Val()
