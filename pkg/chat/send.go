@@ -247,7 +247,7 @@ func (g *Generations) begin(ctx context.Context, conversation Conversation, d dr
 		place.undo(ctx, begun.Answer.Status == StatusStreaming)
 		return Sent{Question: begun.Question, Answer: begun.Answer, Replayed: begun.Replayed}, err
 	}
-	place.hold()
+	place.begin(ctx)
 	made.begin(&begun, g.Streams.Publish(answer.ID, made.log))
 	g.Notify.Changed(ctx, conversation.UserID)
 	go g.make(detached, made)

@@ -18,9 +18,12 @@ type Slot struct {
 type Limits interface {
 	// Enter counts a request of the user and takes the slot, or does neither and is
 	// problem.TooMany, with details "scope" ("generations" or "sends") and "limit".
-	// A slot that is taken already is not fresh and no second one. One that nobody
-	// keeps is free again after a while.
+	// Of a slot that is taken already it does neither: the request came before, and is
+	// not fresh. A slot that nobody keeps is free again after a while.
 	Enter(ctx context.Context, slot Slot) (fresh bool, err error)
+	// Count counts a request of the user that was not fresh and began an answer all
+	// the same, since the one before it did not.
+	Count(ctx context.Context, userID string)
 	// Refund takes a request of the user out of the count.
 	Refund(ctx context.Context, userID string)
 	// Keep takes the slots, or keeps them for longer.
@@ -129,23 +132,26 @@ type place struct {
 	slot  Slot
 	fresh bool // this request took the slot
 
-	holds, leaves sync.Once
+	leaves sync.Once
 }
 
-// hold keeps the slot for the answer that this request has begun, even if another
+// begin keeps the slot for the answer that this request has begun, even if another
 // took it first.
-func (p *place) hold() {
-	if p == nil {
+func (p *place) begin(ctx context.Context) {
+	if p == nil || p.fresh {
 		return
 	}
-	p.holds.Do(func() {
-		p.slots.mu.Lock()
-		defer p.slots.mu.Unlock()
-		if p.slots.held == nil {
-			p.slots.held = make(map[Slot]int)
-		}
-		p.slots.held[p.slot]++
-	})
+	p.hold()
+	p.slots.Limits.Count(ctx, p.slot.UserID)
+}
+
+func (p *place) hold() {
+	p.slots.mu.Lock()
+	defer p.slots.mu.Unlock()
+	if p.slots.held == nil {
+		p.slots.held = make(map[Slot]int)
+	}
+	p.slots.held[p.slot]++
 }
 
 // leave is for when the answer has ended.
@@ -163,11 +169,11 @@ func (p *place) leave(ctx context.Context) {
 // undo gives everything back for a request that began nothing. If the answer to
 // the same request is made elsewhere, that has the slot now.
 func (p *place) undo(ctx context.Context, elsewhere bool) {
-	if p == nil {
+	if p == nil || !p.fresh {
 		return
 	}
 	p.slots.Limits.Refund(ctx, p.slot.UserID)
-	if p.fresh && p.drop() && !elsewhere {
+	if p.drop() && !elsewhere {
 		p.slots.Limits.Leave(ctx, p.slot)
 	}
 }

@@ -8,8 +8,10 @@
 // second.) It counts by the generic cell rate algorithm, one number for each
 // caller: a full quota can be used at once and comes back evenly.
 //
-// While Redis is away each instance counts by itself, with the same rules, as an
-// installation without Redis always does. Nobody is refused for that.
+// Each instance also counts by itself what it is asked, with the same rules, and goes
+// on with that while Redis is away, as an installation without Redis always does: an
+// outage, however short, gives nobody a second quota here, and nobody is refused for
+// it.
 package limit
 
 import (
@@ -125,25 +127,41 @@ func (l *Limiter) Take(ctx context.Context, counts ...auth.Count) (tallies []aut
 	if tallies != nil {
 		return tallies, false
 	}
-	l.call(ctx, func(ctx context.Context, store Store) (err error) {
-		tallies, err = store.Take(ctx, counts)
+	tallies, _ = l.local.Take(ctx, counts) // it never fails
+	if l.remember(tallies) {
+		return tallies, false
+	}
+	shared := l.call(ctx, func(ctx context.Context) (err error) {
+		together, err := l.shared.Take(ctx, counts)
+		if err == nil {
+			tallies = together
+		}
 		return err
 	})
-	ok = true
+	if shared && l.remember(tallies) {
+		_ = l.local.Give(ctx, counts) // as above
+		return tallies, false
+	}
+	return tallies, true
+}
+
+// remember notes who was refused, and tells whether anybody was.
+func (l *Limiter) remember(tallies []auth.Tally) (refused bool) {
 	for _, tally := range tallies {
 		if tally.Wait > 0 {
 			l.refusals.add(tally)
-			ok = false
+			refused = true
 		}
 	}
-	return tallies, ok
+	return refused
 }
 
 // Give implements [auth.Counter].
 func (l *Limiter) Give(ctx context.Context, counts ...auth.Count) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
-	l.call(ctx, func(ctx context.Context, store Store) error { return store.Give(ctx, counts) })
+	_ = l.local.Give(ctx, counts) // it never fails
+	l.call(ctx, func(ctx context.Context) error { return l.shared.Give(ctx, counts) })
 	for _, count := range counts {
 		l.refusals.remove(count)
 	}
@@ -154,17 +172,14 @@ func (l *Limiter) Refused(scope, of string) (auth.Tally, bool) {
 	return l.refusals.find(scope, of)
 }
 
-// call does something in Redis, or else here. It tells where it was done.
-func (l *Limiter) call(ctx context.Context, do func(context.Context, Store) error) (shared bool) {
-	if l.shared != nil && l.breaker.allows() {
-		err := do(ctx, l.shared)
-		l.note(ctx, err)
-		if err == nil {
-			return true
-		}
+// call does something in Redis, if that is there, and tells whether it was done.
+func (l *Limiter) call(ctx context.Context, do func(context.Context) error) (done bool) {
+	if l.shared == nil || !l.breaker.allows() {
+		return false
 	}
-	_ = do(ctx, l.local) // it never fails
-	return false
+	err := do(ctx)
+	l.note(ctx, err)
+	return err == nil
 }
 
 // note tells once when Redis goes away, and once when it is back.

@@ -104,13 +104,14 @@ func TestInstancesCountTogetherWhileRedisIsThere(t *testing.T) {
 			t.Parallel()
 			here, told, gate, past := gated(t, limit.Config{})
 			there, _ := start(t, limit.Config{Redis: connect(t, past)})
-			count := hourly("user", "ann", 100)
-			if one, two := remaining(t, here, count), remaining(t, there, count); one != 99 || two != 98 {
+			count := hourly("user", "ann", 100_000)
+			count.Period = 100_000 * time.Hour
+			if one, two := remaining(t, here, count), remaining(t, there, count); one != 99_999 || two != 99_998 {
 				t.Fatalf("here %d are left, then there %d", one, two)
 			}
 			leave(gate)
 			begun := time.Now()
-			for want := 99; want > 90; want-- {
+			for want := 99_998; want > 99_990; want-- { // it goes on with what it counted
 				if got := remaining(t, here, count); got != want {
 					t.Fatalf("alone %d are left, want %d", got, want)
 				}
@@ -119,11 +120,39 @@ func TestInstancesCountTogetherWhileRedisIsThere(t *testing.T) {
 				t.Errorf("that took %s", took)
 			}
 			gate.Open()
-			eventually(t, "they count together", func() bool { return remaining(t, here, count) < 98 && told.String() == "shared alone shared log log " })
-			if got := remaining(t, there, count); got > 97 {
+			eventually(t, "they count together", func() bool {
+				return remaining(t, here, count) < 99_998 && told.String() == "shared alone shared log log "
+			})
+			if got := remaining(t, there, count); got > 99_997 {
 				t.Errorf("there %d are left", got)
 			}
 		})
+	}
+}
+
+func TestOutageGivesNobodyASecondQuota(t *testing.T) {
+	t.Parallel()
+	l, told, gate, _ := gated(t, limit.Config{})
+	count, other := hourly("account", "ann", 10), hourly("user", "bob", 100_000)
+	took := 0
+	guess := func(times int) {
+		for range times {
+			if _, ok := l.Take(t.Context(), count); ok {
+				took++
+			}
+		}
+	}
+	guess(4)
+	gate.Shut()
+	guess(3)
+	gate.Open()
+	eventually(t, "Redis is back", func() bool {
+		l.Take(t.Context(), other)
+		return strings.HasPrefix(told.String(), "shared alone shared")
+	})
+	guess(20)
+	if took != 10 {
+		t.Errorf("%d were taken, want 10", took)
 	}
 }
 
@@ -228,10 +257,13 @@ func TestSendsAreCountedWithTheirSlots(t *testing.T) {
 	for range 10 {
 		send("3", "generations") // no send is counted
 	}
-	send("2", "")
-	send("1", "sends")
-	l.Refund(t.Context(), "ann")
+	for range 10 {
+		send("2", "") // it came before
+	}
+	l.Count(t.Context(), "ann")
 	l.Leave(t.Context(), slot("ann", "1"))
+	send("4", "sends")
+	l.Refund(t.Context(), "ann")
 	send("4", "")
 	l.Leave(t.Context(), slot("ann", "4"))
 	send("5", "sends") // and no slot is taken

@@ -27,41 +27,56 @@ func (l *Limiter) Enter(ctx context.Context, slot chat.Slot) (fresh bool, err er
 	if tally, refused := l.Refused(sends.Scope, sends.Of); refused {
 		return false, tally.Refusal()
 	}
-	entry := l.enter(ctx, slot)
-	if entry == Full {
+	switch l.enter(ctx, slot) {
+	case Full:
 		return false, problem.TooMany.New("Too many answers are being made at the same time. Wait for one to end, or stop one.").
 			With("scope", scopeGenerations).With("limit", l.config.Generations).After(slotWait)
+	case There: // it came before, and counts once
+		return false, nil
+	case Fresh:
 	}
-	fresh = entry == Fresh
 	if sends.Quota == 0 {
-		return fresh, nil
+		return true, nil
 	}
 	if tallies, ok := l.Take(ctx, sends); !ok {
-		if fresh {
-			l.Leave(ctx, slot)
-		}
+		l.Leave(ctx, slot)
 		return false, tallies[0].Refusal()
 	}
-	return fresh, nil
+	return true, nil
+}
+
+// Count implements [chat.Limits].
+func (l *Limiter) Count(ctx context.Context, userID string) {
+	if sends := l.sends(userID); sends.Quota > 0 {
+		l.Take(ctx, sends)
+	}
 }
 
 func (l *Limiter) sends(userID string) auth.Count {
 	return auth.Count{Scope: scopeSends, Of: userID, Rate: l.config.Sends}
 }
 
-// enter takes the slot. What is taken in Redis is noted here too, so that it is
-// known when Redis goes away.
+// enter takes the slot here and in Redis, or in neither. Without a limit there is
+// room for all of them, which then tell what repeats what.
 func (l *Limiter) enter(ctx context.Context, slot chat.Slot) (entry Entry) {
 	most, lease := l.config.Generations, l.config.Lease
 	if most == 0 {
-		return There
+		most = math.MaxInt32
 	}
-	shared := l.call(ctx, func(ctx context.Context, store Store) (err error) {
-		entry, err = store.Enter(ctx, slot, most, lease)
+	here, _ := l.local.Enter(ctx, slot, most, lease) // it never fails
+	if here == Full {
+		return Full
+	}
+	entry = here
+	l.call(ctx, func(ctx context.Context) error {
+		together, err := l.shared.Enter(ctx, slot, most, lease)
+		if err == nil {
+			entry = together
+		}
 		return err
 	})
-	if shared && entry == Fresh {
-		_, _ = l.local.Enter(ctx, slot, math.MaxInt, lease) // it never fails
+	if here == Fresh && entry != Fresh {
+		_ = l.local.Leave(ctx, []chat.Slot{slot}) // it never fails
 	}
 	return entry
 }
@@ -75,31 +90,23 @@ func (l *Limiter) Refund(ctx context.Context, userID string) {
 
 // Leave implements [chat.Limits].
 func (l *Limiter) Leave(ctx context.Context, slots ...chat.Slot) {
-	l.each(ctx, slots, func(ctx context.Context, store Store, slots []chat.Slot) error {
-		return store.Leave(ctx, slots)
-	})
+	_ = l.local.Leave(ctx, slots) // it never fails
+	l.each(ctx, slots, func(ctx context.Context, slots []chat.Slot) error { return l.shared.Leave(ctx, slots) })
 }
 
 // Keep implements [chat.Limits].
 func (l *Limiter) Keep(ctx context.Context, slots ...chat.Slot) {
-	l.each(ctx, slots, func(ctx context.Context, store Store, slots []chat.Slot) error {
-		return store.Keep(ctx, slots, l.config.Lease)
+	_ = l.local.Keep(ctx, slots, l.config.Lease) // it never fails
+	l.each(ctx, slots, func(ctx context.Context, slots []chat.Slot) error {
+		return l.shared.Keep(ctx, slots, l.config.Lease)
 	})
 }
 
-// each does something with the slots in Redis and here.
-func (l *Limiter) each(
-	ctx context.Context, slots []chat.Slot, do func(context.Context, Store, []chat.Slot) error,
-) {
-	if l.config.Generations == 0 {
-		return
-	}
+// each does something with the slots in Redis, so many at a time.
+func (l *Limiter) each(ctx context.Context, slots []chat.Slot, do func(context.Context, []chat.Slot) error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
 	defer cancel()
 	for batch := range slices.Chunk(slots, maxKept) {
-		shared := l.call(ctx, func(ctx context.Context, store Store) error { return do(ctx, store, batch) })
-		if shared {
-			_ = do(ctx, l.local, batch) // it never fails
-		}
+		l.call(ctx, func(ctx context.Context) error { return do(ctx, batch) })
 	}
 }
