@@ -143,8 +143,12 @@ func TestEveryWayToAskIsLimited(t *testing.T) {
 		user.Post("/api/v1/conversations/"+other+"/messages", map[string]any{"content": "Hi"}, "Accept: application/json").Status(http.StatusBadGateway)
 		s.Router.Script(llmtest.Text("Well"), llmtest.Hang())
 		stopped := apitest.Decode[apitest.Exchange](begin(user, conversation).Status(http.StatusAccepted)).Message.ID
+		stream := user.Follow(t.Context(), stopped)
+		for stream.Text == "" { // its provider is asked
+			stream.Next()
+		}
 		user.Post("/api/v1/messages/"+stopped+"/stop", nil)
-		user.Follow(t.Context(), stopped).Last()
+		stream.Last()
 		user.Ask(other, "Hi")
 	})
 }
