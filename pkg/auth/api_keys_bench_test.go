@@ -9,7 +9,7 @@ import (
 	"dreamchat/pkg/store/storetest"
 )
 
-// A key is looked up each time; BenchmarkVerify has the token beside it.
+// A key is looked up each time; BenchmarkAuthentication has the token beside it.
 func BenchmarkVerifyAPIKey(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) *store.Store{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
 		b.Run(name, func(b *testing.B) {

@@ -124,33 +124,3 @@ func publicKey(t testing.TB, key *auth.Key) ed25519.PublicKey {
 	}
 	return private.(ed25519.PrivateKey).Public().(ed25519.PublicKey)
 }
-
-func BenchmarkVerify(b *testing.B) {
-	tokens := newTokens(b)
-	token, _, err := tokens.Issue(auth.User{ID: "0190a5b2-0000-7000-8000-000000000000", Role: auth.RoleUser}, "session")
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Run("token", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := tokens.Verify(b.Context(), token); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("bare ed25519", func(b *testing.B) {
-		dot := strings.LastIndexByte(token, '.')
-		signature, err := base64.RawURLEncoding.DecodeString(token[dot+1:])
-		if err != nil {
-			b.Fatal(err)
-		}
-		public := publicKey(b, tokens.Keys.Root())
-		b.ReportAllocs()
-		for b.Loop() {
-			if !ed25519.Verify(public, []byte(token[:dot]), signature) {
-				b.Fatal("signature does not match")
-			}
-		}
-	})
-}
