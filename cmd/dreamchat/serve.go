@@ -62,29 +62,33 @@ func (serveCmd) Run(ctx context.Context) (err error) {
 		return err
 	}
 	welcome(os.Stdout, set)
+	return service.run(ctx, listener, keys, caches)
+}
 
+// run keeps everything going until ctx is done.
+func (s service) run(ctx context.Context, listener net.Listener, keys *auth.SigningKeys, caches *caches) error {
 	group, running := errgroup.WithContext(ctx)
-	group.Go(func() error { return service.server.Run(running, listener) })
+	group.Go(func() error { return s.server.Run(running, listener) })
 	// The last answers are told through the relay.
 	relaying, last := context.WithCancel(context.WithoutCancel(ctx))
 	group.Go(func() error {
 		defer last()
-		return service.generations.Run(running)
+		return s.generations.Run(running)
 	})
 	group.Go(func() error { return caches.relay(relaying) })
-	group.Go(func() error { return service.changes.Run(running) })
+	group.Go(func() error { return s.changes.Run(running) })
 	group.Go(func() error { return keys.Run(relaying) })
-	group.Go(func() error { return service.settlements.Run(running) })
-	group.Go(func() error { return service.server.Accounts.Run(running) })
-	group.Go(func() error { return service.slots.Run(relaying) })
-	group.Go(func() error { return service.server.APIKeys.Run(relaying) })
-	group.Go(func() error { return service.server.Standing.Run(relaying) })
-	for _, keys := range service.keys {
+	group.Go(func() error { return s.settlements.Run(running) })
+	group.Go(func() error { return s.server.Accounts.Run(running) })
+	group.Go(func() error { return s.slots.Run(relaying) })
+	group.Go(func() error { return s.server.APIKeys.Run(relaying) })
+	group.Go(func() error { return s.server.Standing.Run(relaying) })
+	for _, keys := range s.keys {
 		group.Go(func() error { return keys.Run(running) })
 	}
 	group.Go(func() error { return caches.lists.Run(relaying) })
 	group.Go(func() error { return caches.models.Run(relaying) })
-	group.Go(func() error { return service.server.Catalogue.Run(running) })
+	group.Go(func() error { return s.server.Catalogue.Run(running) })
 	return group.Wait()
 }
 
