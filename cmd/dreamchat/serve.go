@@ -78,6 +78,7 @@ func (s service) run(ctx context.Context, listener net.Listener, keys *auth.Sign
 	group.Go(func() error { return caches.relay(relaying) })
 	group.Go(func() error { return s.changes.Run(running) })
 	group.Go(func() error { return keys.Run(relaying) })
+	group.Go(func() error { return s.server.Deletions.Run(running) })
 	group.Go(func() error { return s.settlements.Run(running) })
 	group.Go(func() error { return s.server.Accounts.Run(running) })
 	group.Go(func() error { return s.slots.Run(relaying) })

@@ -154,6 +154,9 @@ func wire(set settings, log *slog.Logger, db *store.Store, keys *auth.SigningKey
 			OnFinish: caches.metrics.Finished,
 		},
 		Changes: changes,
+		Deletions: &chat.Deletions{
+			Store: db, Generations: generations, Lists: caches.lists, Standing: standing, Log: log,
+		},
 		Budgets: budgets,
 		Usage:   db,
 		Limits:  set.Limits.requests(caches.limiter),

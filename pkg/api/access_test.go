@@ -49,6 +49,7 @@ var accesses = map[string]access{
 	"GET /api/v1/auth/sessions":     signedIn(http.StatusOK),
 	"POST /api/v1/auth/api-keys":    signedIn(http.StatusCreated),
 	"GET /api/v1/auth/api-keys":     signedIn(http.StatusOK),
+	"DELETE /api/v1/me":             signedIn(http.StatusNoContent),
 	"GET /api/v1/admin/users":       admins(http.StatusOK),
 	"GET /api/v1/admin/users/:id":   admins(http.StatusOK),
 	"PATCH /api/v1/admin/users/:id": admins(http.StatusOK),

@@ -44,6 +44,7 @@ type Server struct {
 	Generations   *chat.Generations
 	Completions   *chat.Completions
 	Changes       *chat.Changes
+	Deletions     *chat.Deletions
 	Budgets       *chat.Budgets
 	Usage         chat.UsageStore
 	Limits        Limits

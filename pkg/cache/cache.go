@@ -30,6 +30,9 @@ type Store interface {
 	// one that stands then. Of several callers at once one has its value kept. After
 	// an error any of them may stand.
 	Claim(ctx context.Context, key string, value []byte, ttl time.Duration) ([]byte, error)
+	// DeletePrefix forgets every key that begins like this. It looks at all keys that
+	// there are, so it is for what happens rarely.
+	DeletePrefix(ctx context.Context, prefix string) error
 }
 
 // MaxValue bounds what is kept under one key, in bytes.

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/maypok86/otter/v2"
@@ -70,6 +71,16 @@ func (p *Process) Claim(_ context.Context, key string, value []byte, ttl time.Du
 	}
 	stands, _ := p.entries.SetIfAbsent(key, entry{value: value, ttl: ttl})
 	return stands.value, nil
+}
+
+// DeletePrefix forgets every key that begins like this.
+func (p *Process) DeletePrefix(_ context.Context, prefix string) error {
+	for key := range p.entries.Keys() {
+		if strings.HasPrefix(key, prefix) {
+			p.entries.Invalidate(key)
+		}
+	}
+	return nil
 }
 
 // Ping never fails.

@@ -96,6 +96,23 @@ func (v *Versioned) Advance(ctx context.Context, owner string) {
 	}
 }
 
+// Forget leaves nothing of an owner that is gone. Nobody may ask for the owner any
+// more.
+func (v *Versioned) Forget(ctx context.Context, owner string) error {
+	mark, doubted := v.doubts.of(owner)
+	// Others whose names begin like the owner's lose their version, which costs them
+	// a look into the database.
+	for _, prefix := range []string{v.versionKey(owner), v.valueKeys(owner)} {
+		if err := v.Store.DeletePrefix(ctx, prefix); err != nil {
+			return err
+		}
+	}
+	if doubted {
+		v.doubts.settled(owner, mark)
+	}
+	return nil
+}
+
 // Run tells changes that could not be told, until ctx is done. Without it they
 // are told when this process next reads for their owner.
 func (v *Versioned) Run(ctx context.Context) error {
@@ -204,5 +221,10 @@ func (v *Versioned) versionKey(owner string) string {
 // fixed length also keeps the parts of the key apart.
 func (v *Versioned) valueKey(owner, field string) string {
 	sum := sha256.Sum256([]byte(field))
-	return v.Name + ":val:" + owner + ":" + hex.EncodeToString(sum[:16])
+	return v.valueKeys(owner) + hex.EncodeToString(sum[:16])
+}
+
+// valueKeys is what the keys of the owner's values begin with.
+func (v *Versioned) valueKeys(owner string) string {
+	return v.Name + ":val:" + owner + ":"
 }

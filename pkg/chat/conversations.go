@@ -15,6 +15,8 @@ import (
 type ListCache interface {
 	Get(ctx context.Context, owner, field string, load func(context.Context) ([]byte, error)) ([]byte, error)
 	Advance(ctx context.Context, owner string)
+	// Forget leaves nothing of an owner that is gone.
+	Forget(ctx context.Context, owner string) error
 }
 
 // Conversations are the threads of each user. Its methods are safe for

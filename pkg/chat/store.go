@@ -111,7 +111,8 @@ type GenerationStore interface {
 	// writes only if nothing was written to it since it was stored like this.
 	CloseAnswer(ctx context.Context, stored, answer Message, charge Charge) error
 	// RunningAnswers returns the answers that are streaming, ordered by id, those
-	// after an id, at most limit.
+	// after an id, at most limit. Those of accounts that are being deleted are not
+	// among them: they are deleted as they are.
 	RunningAnswers(ctx context.Context, after string, limit int) ([]Running, error)
 	// RequestStop marks a running answer of the user to be stopped by whoever
 	// makes it. It tells whether the answer was running.

@@ -122,13 +122,15 @@ func finalColumns() []string {
 	}
 }
 
-// RunningAnswers returns answers that are streaming, ordered by id.
+// RunningAnswers returns answers that are streaming, ordered by id, save those of
+// accounts that are being deleted.
 func (s *Store) RunningAnswers(ctx context.Context, after string, limit int) ([]chat.Running, error) {
 	var running []chat.Running
 	err := s.read.WithContext(ctx).Raw(`SELECT conversations.user_id, messages.id AS message_id,
 			messages.owner, messages.updated_at
 		FROM messages JOIN conversations ON conversations.id = messages.conversation_id
 		WHERE messages.status = 'streaming' AND messages.id > ?
+			AND conversations.user_id NOT IN (SELECT id FROM users WHERE deleting_at IS NOT NULL)
 		ORDER BY messages.id LIMIT ?`, after, limit).Scan(&running).Error
 	return running, failure(ctx, err, "answer")
 }

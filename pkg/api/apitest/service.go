@@ -205,8 +205,11 @@ func (s *Service) wire(options Options) *chat.Generations {
 		Generations: generations,
 		Completions: &chat.Completions{Models: models, Ledger: ledger, Log: log, OnFinish: counted.Finished},
 		Changes:     &chat.Changes{Store: s.Store, Bells: streams, Log: log, Retention: time.Hour},
-		Budgets:     ledger.Budgets,
-		Usage:       s.Store,
+		Deletions: &chat.Deletions{
+			Store: s.Store, Generations: generations, Lists: lists, Standing: standing, Log: log,
+		},
+		Budgets: ledger.Budgets,
+		Usage:   s.Store,
 		Checks: []api.Check{
 			{Name: "database", Needed: true, Ping: s.Store.Ping},
 			{Name: "cache", Ping: options.Cache.Ping},
@@ -261,6 +264,7 @@ func (s *Service) run(generations *chat.Generations) {
 	}
 	group.Go(func() error { return s.Server.Changes.Run(running) })
 	group.Go(func() error { return s.Server.Tokens.Keys.Run(relaying) })
+	group.Go(func() error { return s.Server.Deletions.Run(running) })
 	group.Go(func() error { return s.Settlements.Run(running) })
 	group.Go(func() error { return s.Server.Accounts.Run(running) })
 	group.Go(func() error { return s.slots.Run(relaying) })
