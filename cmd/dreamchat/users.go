@@ -22,9 +22,12 @@ type usersCmd struct {
 	Suspend usersSuspendCmd `cmd:"" help:"Shut an account out and stop what is being made for it. It takes effect within five seconds."`
 }
 
-var errNoAccount = errors.New("there is no account with this username or email")
+var errNoAccount = errors.New("there is no account with this username, email or id")
 
-// changeAccount changes an account that is named by its username or email.
+var errRoleElsewhere = errors.New("the role of this account is what its issuer says: change it there")
+
+// changeAccount changes an account that is named by its username, email or id. Those of
+// other issuers are known by their id alone.
 func changeAccount(ctx context.Context, login string, change func(accounts *auth.Accounts, user auth.User) error) error {
 	return withStore(ctx, func(_ settings, db *store.Store) error {
 		// No bell rings from here: servers look by themselves every five seconds, and
@@ -37,6 +40,9 @@ func changeAccount(ctx context.Context, login string, change func(accounts *auth
 		}
 		user, err := accounts.ByLogin(ctx, login)
 		if errors.Is(err, problem.NotFound) {
+			user, err = accounts.User(ctx, login)
+		}
+		if errors.Is(err, problem.NotFound) {
 			return errNoAccount
 		}
 		if err != nil {
@@ -47,13 +53,16 @@ func changeAccount(ctx context.Context, login string, change func(accounts *auth
 }
 
 type usersRoleCmd struct {
-	Account string    `arg:"" help:"The username or the email."`
+	Account string    `arg:"" help:"The username, the email or the id."`
 	Role    auth.Role `arg:"" enum:"ADMIN,USER" help:"ADMIN or USER."`
 }
 
 // Run sets the role and says when it takes effect.
 func (u usersRoleCmd) Run(ctx context.Context) error {
 	return changeAccount(ctx, u.Account, func(accounts *auth.Accounts, user auth.User) error {
+		if user.Issuer != "" {
+			return errRoleElsewhere
+		}
 		if err := accounts.SetRole(ctx, user.ID, u.Role); err != nil {
 			return err
 		}
@@ -63,7 +72,7 @@ func (u usersRoleCmd) Run(ctx context.Context) error {
 }
 
 type usersSuspendCmd struct {
-	Account string `arg:"" help:"The username or the email."`
+	Account string `arg:"" help:"The username, the email or the id."`
 }
 
 // Run suspends the account and says when it takes effect.
@@ -72,7 +81,7 @@ func (u usersSuspendCmd) Run(ctx context.Context) error {
 }
 
 type usersRestoreCmd struct {
-	Account string `arg:"" help:"The username or the email."`
+	Account string `arg:"" help:"The username, the email or the id."`
 }
 
 // Run lets the account in again and says when it takes effect.

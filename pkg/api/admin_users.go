@@ -2,9 +2,7 @@ package api
 
 import (
 	"net/http"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/labstack/echo/v4"
 
@@ -60,7 +58,7 @@ func (s *Server) listAccounts(c echo.Context, _ auth.Caller) error {
 }
 
 func (s *Server) showAccount(c echo.Context, _ auth.Caller) error {
-	id, err := accountID(c)
+	id, err := pathID(c)
 	if err != nil {
 		return err
 	}
@@ -77,7 +75,7 @@ type accountPatch struct {
 }
 
 func (s *Server) changeAccount(c echo.Context, caller auth.Caller) error {
-	id, err := accountID(c)
+	id, err := pathID(c)
 	if err != nil {
 		return err
 	}
@@ -99,16 +97,3 @@ func (s *Server) changeAccount(c echo.Context, caller auth.Caller) error {
 
 // maxEmail bounds an email, and so what is looked for in one, in characters.
 const maxEmail = 254
-
-// maxAccountID bounds the id of an account, in bytes.
-const maxAccountID = 255
-
-// accountID reads the id of an account from the path, which need not be ours to
-// make. What cannot be one names nobody.
-func accountID(c echo.Context) (string, error) {
-	id := c.Param("id")
-	if id == "" || len(id) > maxAccountID || !utf8.ValidString(id) || strings.ContainsRune(id, 0) {
-		return "", problem.NotFound.New("There is no such account.")
-	}
-	return id, nil
-}

@@ -12,6 +12,7 @@ import (
 	"dreamchat/pkg/api/apitest"
 	"dreamchat/pkg/auth"
 	"dreamchat/pkg/id"
+	"dreamchat/pkg/jwks/jwkstest"
 	"dreamchat/pkg/problem"
 	"dreamchat/pkg/store/storetest"
 )
@@ -168,5 +169,27 @@ func TestAdministratorsCannotShutEachOtherOutAtOnce(t *testing.T) {
 				t.Errorf("the answers are %v", statuses)
 			}
 		}
+	})
+}
+
+func TestAccountsOfAnotherIssuerKeepTheRoleThatItTells(t *testing.T) {
+	t.Parallel()
+	key := jwkstest.Ed25519(t, "key")
+	issuer := jwkstest.New(t, key)
+	apitest.EachWith(t, apitest.Options{Issuers: []auth.Issuer{trusted(t, issuer)}}, func(t *testing.T, s *apitest.Service) {
+		boss := admin(t, s)
+		token := issuer.Token(t, key, "subject", map[string]any{"email": "Grace@Example.com", "name": "Grace"})
+		grace := me(t, s, token)
+		for query, want := range map[string]string{"q=GRACE@": grace.Username, "q=external": "", "q=subject": ""} {
+			page := accountsOf(boss, query)
+			if page.names() != want || want != "" && (page.Data[0].Issuer != issuer.URL || page.Data[0].Email != "grace@example.com") {
+				t.Errorf("%s: %+v, want %q", query, page, want)
+			}
+		}
+		patchAccount(boss, grace.ID, map[string]any{"role": "ADMIN"}).Problem(problem.Conflict)
+		patchAccount(boss, grace.ID, map[string]any{"role": "USER", "suspended": true}).Status(http.StatusOK)
+		bearer(t, s, token).Get("/api/v1/auth/me").Problem(problem.AccountSuspended)
+		patchAccount(boss, grace.ID, map[string]any{"suspended": false}).Status(http.StatusOK)
+		bearer(t, s, token).Get("/api/v1/auth/me").Status(http.StatusOK)
 	})
 }

@@ -119,8 +119,9 @@ func openPlace(key cursor.Key, text string) (AccountPlace, error) {
 // Change does what an administrator asks for, at once: open streams of a suspended
 // account end, and so do its answers that are being made. It returns the account
 // as it is then. To take one's own role, or to suspend oneself, is
-// problem.Conflict, so that nobody locks everybody out; who is no administrator any
-// more is problem.Forbidden.
+// problem.Conflict, so that nobody locks everybody out, and so is another role for
+// an account of another issuer, who would say otherwise with the next token. Who is
+// no administrator any more is problem.Forbidden.
 func (a *Accounts) Change(ctx context.Context, change AccountChange) (Account, error) {
 	demoted := change.Role != nil && *change.Role != RoleAdmin
 	suspended := change.Suspended != nil && *change.Suspended

@@ -40,9 +40,10 @@ func (s *Store) AccountsAfter(ctx context.Context, query auth.AccountQuery) ([]a
 	tx := accounts(s.read.WithContext(ctx))
 	if query.Search != "" {
 		part := containing(query.Search)
-		// An address of another issuer is told in lower case, a name as it is.
-		tx = tx.Where(`(email LIKE @part ESCAPE '!' OR username_lower LIKE @part ESCAPE '!'
-			OR told_email LIKE @part ESCAPE '!' OR issuer <> '' AND lower(username) LIKE @part ESCAPE '!')`, sql.Named("part", part))
+		// Another issuer's name is stored as it is told, and where ours have theirs is
+		// what nobody looks for, see identityKey.
+		tx = tx.Where(`CASE WHEN issuer = '' THEN email LIKE @part ESCAPE '!' OR username_lower LIKE @part ESCAPE '!'
+			ELSE told_email LIKE @part ESCAPE '!' OR lower(username) LIKE @part ESCAPE '!' END`, sql.Named("part", part))
 	}
 	if query.Role != "" {
 		tx = tx.Where("role = ?", query.Role)
@@ -101,6 +102,8 @@ func changeAccount(tx *gorm.DB, change auth.AccountChange) (auth.Account, error)
 		return auth.Account{}, problem.Forbidden.New("Only administrators may do this.")
 	case account == nil:
 		return auth.Account{}, gorm.ErrRecordNotFound
+	case account.Issuer != "" && change.Role != nil && *change.Role != account.Role:
+		return auth.Account{}, problem.Conflict.New("The role of this account is what its issuer says. Change it there.")
 	}
 	apply(account, change)
 	return account.account(), tx.Table("users").Where("id = ?", account.ID).Updates(map[string]any{

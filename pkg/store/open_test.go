@@ -140,10 +140,17 @@ func everyCall(s *store.Store, c chat.Conversation) map[string]func(context.Cont
 			_, err := s.AccountsAfter(ctx, auth.AccountQuery{Limit: 1})
 			return err
 		},
-		"ChangeAccount": func(ctx context.Context) error { _, err := s.ChangeAccount(ctx, auth.AccountChange{}); return err },
-		"CreateUser":    func(ctx context.Context) error { return s.CreateUser(ctx, newUser("a@b.c", "a")) },
-		"User":          func(ctx context.Context) error { _, err := s.User(ctx, c.UserID); return err },
-		"UserByLogin":   func(ctx context.Context) error { _, err := s.UserByLogin(ctx, "a"); return err },
+		"ChangeAccount":    func(ctx context.Context) error { _, err := s.ChangeAccount(ctx, auth.AccountChange{}); return err },
+		"BeginDeletion":    func(ctx context.Context) error { return s.BeginDeletion(ctx, c.UserID, at(1)) },
+		"Deletions":        func(ctx context.Context) error { _, err := s.Deletions(ctx, 1); return err },
+		"RunningOf":        func(ctx context.Context) error { _, err := s.RunningOf(ctx, c.UserID); return err },
+		"MessagesOf":       func(ctx context.Context) error { _, err := s.MessagesOf(ctx, c.UserID, 1); return err },
+		"DeleteMessages":   func(ctx context.Context) error { return s.DeleteMessages(ctx, c.UserID, []string{messageID}) },
+		"DeleteBelongings": func(ctx context.Context) error { _, err := s.DeleteBelongings(ctx, c.UserID, 1); return err },
+		"DeleteAccount":    func(ctx context.Context) error { return s.DeleteAccount(ctx, c.UserID) },
+		"CreateUser":       func(ctx context.Context) error { return s.CreateUser(ctx, newUser("a@b.c", "a")) },
+		"User":             func(ctx context.Context) error { _, err := s.User(ctx, c.UserID); return err },
+		"UserByLogin":      func(ctx context.Context) error { _, err := s.UserByLogin(ctx, "a"); return err },
 		"OpenDevice": func(ctx context.Context) error {
 			_, err := s.OpenDevice(ctx, opening(c.UserID, "h", 1))
 			return err
