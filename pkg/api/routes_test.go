@@ -54,8 +54,8 @@ func TestRoutesNeedAToken(t *testing.T) {
 		}
 		reply.Problem(problem.Unauthenticated)
 	}
-	if closed != 33 {
-		t.Errorf("%d routes need a token, want 33", closed)
+	if closed != 34 {
+		t.Errorf("%d routes need a token, want 34", closed)
 	}
 }
 

@@ -18,7 +18,7 @@ func scopeOf(route *echo.Route) (scope string, keys bool) {
 	administrators := strings.HasPrefix(route.Path, "/api/v1/models") && route.Method != http.MethodGet
 	switch {
 	case strings.HasPrefix(route.Path, "/api/v1/auth/"), strings.HasPrefix(route.Path, "/api/v1/admin/"),
-		strings.HasPrefix(route.Path, "/api/v1/me"), administrators:
+		strings.HasPrefix(route.Path+"/", "/api/v1/me/"), administrators:
 		return "", false
 	case route.Method == http.MethodGet:
 		return "read", true

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -99,6 +100,48 @@ func TestStoreRefusesWhatItCannotKeep(t *testing.T) {
 		}
 		if values, err := store.Get(t.Context(), key); err != nil || len(values[0]) != cache.MaxValue {
 			t.Errorf("the largest value came back with %d bytes, %v", len(values[0]), err)
+		}
+	})
+}
+
+func TestStoreForgetsWhatBeginsAlike(t *testing.T) {
+	each(t, func(t *testing.T, view func() cache.Store) {
+		store, name := view(), unique()
+		keys := []string{"a:1", "a:2", "ab:1", "b:1", "a*:1", "*", "a[b]?\\:1", ""}
+		var names []string
+		for _, key := range keys {
+			names = append(names, name+key)
+			if err := store.Set(t.Context(), name+key, []byte("x"), time.Minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+		left := func() string {
+			values, err := view().Get(t.Context(), names...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var left []string
+			for i, value := range values {
+				if value != nil {
+					left = append(left, keys[i])
+				}
+			}
+			return strings.Join(left, " ")
+		}
+		for _, step := range []struct{ prefix, left string }{
+			{"z", `a:1 a:2 ab:1 b:1 a*:1 * a[b]?\:1 `},
+			{"a*:", `a:1 a:2 ab:1 b:1 * a[b]?\:1 `},
+			{"a:", `ab:1 b:1 * a[b]?\:1 `},
+			{`a[b]?\:`, `ab:1 b:1 * `},
+			{"*", `ab:1 b:1 `},
+			{"", ""},
+		} {
+			if err := store.DeletePrefix(t.Context(), name+step.prefix); err != nil {
+				t.Fatal(err)
+			}
+			if got := left(); got != step.left {
+				t.Errorf("without %q there are %q, want %q", step.prefix, got, step.left)
+			}
 		}
 	})
 }

@@ -53,6 +53,30 @@ func TestListIsKeptUntilItsOwnerChangesIt(t *testing.T) {
 	})
 }
 
+func TestNothingIsLeftOfAnOwnerThatIsForgotten(t *testing.T) {
+	server := servertest.StartRedis(t)
+	lists, client := newVersioned(newRedis(t, server.URL)), servertest.RedisClient(t, server.URL)
+	expect(t, lists, "ann", "page 1", "a", "a")
+	expect(t, lists, "ann", "page 2", "b", "b")
+	expect(t, lists, "bob", "page 1", "c", "c")
+	server.Stop()
+	lists.Advance(t.Context(), "ann") // which cannot be told now
+	if err := lists.Forget(t.Context(), "ann"); err == nil {
+		t.Error("forgotten without Redis")
+	}
+	server.Start()
+	eventually(t, "Redis is back", func() bool { return lists.Forget(t.Context(), "ann") == nil })
+	ctx, stop := context.WithTimeout(t.Context(), 3*time.Second)
+	defer stop()
+	if err := lists.Run(ctx); err != nil { // nothing is to be told any more
+		t.Fatal(err)
+	}
+	keys, err := client.Keys(t.Context(), "*ann*").Result()
+	if err != nil || len(keys) > 0 {
+		t.Errorf("left are %q, %v", keys, err)
+	}
+}
+
 func TestKeysOfOwnersAndFieldsAreKeptApart(t *testing.T) {
 	each(t, func(t *testing.T, view func() cache.Store) {
 		lists := newVersioned(view())

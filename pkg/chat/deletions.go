@@ -12,7 +12,7 @@ import (
 const (
 	// deletionsEvery is how often accounts are looked for whose deletion nobody goes
 	// on with.
-	deletionsEvery = 10 * time.Second
+	deletionsEvery = 5 * time.Second
 	// deletionsListed bounds the accounts that one look finds, deletionsAtOnce those
 	// that are deleted at once.
 	deletionsListed = 1000

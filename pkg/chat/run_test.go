@@ -26,6 +26,8 @@ func (uncached) Get(ctx context.Context, _, _ string, load func(context.Context)
 
 func (uncached) Advance(context.Context, string) {}
 
+func (uncached) Forget(context.Context, string) error { return nil }
+
 func ledger(db *store.Store) *chat.Ledger {
 	return &chat.Ledger{Store: db, Budgets: &chat.Budgets{Store: db}, Log: slog.New(slog.DiscardHandler)}
 }

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -54,6 +55,36 @@ func TestAStreamLeavesNothingBehind(t *testing.T) {
 	}
 	if found := tail(t, here, a.id, 2); found.Whole || len(found.Events) > 0 {
 		t.Errorf("a stream that has ended has %+v", found)
+	}
+}
+
+// Whatever was on its way to Redis is forgotten too.
+func TestAStreamThatIsForgottenLeavesNothingAtAll(t *testing.T) {
+	t.Parallel()
+	url := servertest.Redis(t)
+	here, client := start(t, url), servertest.RedisClient(t, url)
+	var ids []string
+	for range 20 {
+		a, sealed := publish(here), publish(here)
+		for range 10 {
+			a.Append(word("a"))
+		}
+		sealed.Append(word("a"))
+		sealed.Seal(chat.Event{Type: chat.EventComplete})
+		a.Break(errGone)
+		ids = append(ids, a.id, sealed.id)
+	}
+	if err := here.Forget(t.Context(), ids...); err != nil {
+		t.Fatal(err)
+	}
+	if left := client.Keys(t.Context(), "*stream*").Val(); len(left) > 0 {
+		t.Errorf("left are %q", left)
+	}
+	here.gate.Shut()
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if err := here.Forget(ctx, ids...); err == nil {
+		t.Error("forgotten without Redis")
 	}
 }
 
