@@ -121,7 +121,7 @@ func (w *teller) send(user *apitest.User, method, path string, body any, headers
 
 // caller is one whom the route lets in.
 func (w *teller) caller(route *echo.Route) *apitest.User {
-	if accesses[route.Method+" "+route.Path].owner == http.StatusForbidden {
+	if accesses()[route.Method+" "+route.Path].owner == http.StatusForbidden {
 		return w.boss
 	}
 	return w.things.owner
