@@ -13,7 +13,7 @@ COPY . .
 ARG VERSION=dev
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false \
       -ldflags "-s -w -X main.version=${VERSION}" -o /out/dreamchat ./cmd/dreamchat \
- && mkdir -m 700 /out/data
+ && mkdir -p -m 700 /out/root/data
 
 FROM scratch
 ARG VERSION=dev
@@ -23,7 +23,8 @@ LABEL org.opencontainers.image.title="Dreamchat" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /out/dreamchat /dreamchat
-COPY --from=build --chown=65532:65532 /out/data /data
+# A folder inside of what is copied keeps its mode.
+COPY --from=build --chown=65532:65532 /out/root /
 ENV HOST=0.0.0.0 PORT=3002 DATA_DIR=/data
 USER 65532:65532
 WORKDIR /data
