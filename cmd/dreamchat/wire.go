@@ -159,6 +159,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, keys *auth.SigningKey
 		},
 		Budgets: budgets,
 		Usage:   db,
+		Export:  db,
 		Limits:  set.Limits.requests(caches.limiter),
 		Proxies: set.proxies,
 		Checks: []api.Check{

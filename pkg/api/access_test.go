@@ -50,6 +50,7 @@ func accesses() map[string]access {
 		"GET /api/v1/auth/sessions":     signedIn(http.StatusOK),
 		"POST /api/v1/auth/api-keys":    signedIn(http.StatusCreated),
 		"GET /api/v1/auth/api-keys":     signedIn(http.StatusOK),
+		"GET /api/v1/me/export":         signedIn(http.StatusOK),
 		"DELETE /api/v1/me":             signedIn(http.StatusNoContent),
 		"GET /api/v1/admin/users":       admins(http.StatusOK),
 		"GET /api/v1/admin/users/:id":   admins(http.StatusOK),

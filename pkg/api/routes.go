@@ -33,6 +33,7 @@ func (s *Server) routes(e *echo.Echo) {
 	v1.GET("/auth/api-keys", s.brief(s.session(s.listAPIKeys)))
 	v1.DELETE("/auth/api-keys/:id", s.brief(s.session(s.deleteAPIKey)))
 
+	v1.GET("/me/export", s.session(s.exportMe))
 	v1.DELETE("/me", s.session(s.deleteMe))
 	v1.GET("/admin/users", s.brief(s.admin(s.listAccounts)))
 	v1.GET("/admin/users/:id", s.brief(s.admin(s.showAccount)))

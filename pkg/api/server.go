@@ -47,6 +47,7 @@ type Server struct {
 	Deletions     *chat.Deletions
 	Budgets       *chat.Budgets
 	Usage         chat.UsageStore
+	Export        chat.ExportStore
 	Limits        Limits
 	// Proxies are those whose X-Forwarded-For is believed.
 	Proxies []netip.Prefix
@@ -75,6 +76,7 @@ type Server struct {
 	// Grace is how long requests may go on once Run is told to end.
 	Grace time.Duration
 
+	exports   sync.Map // by account, those that are running
 	drainOnce sync.Once
 	drainInit sync.Once
 	drained   chan struct{}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/labstack/echo/v4"
@@ -24,15 +25,20 @@ type sessionList struct {
 }
 
 func (s *Server) listSessions(c echo.Context, caller auth.Caller) error {
-	devices, err := s.Accounts.Devices(c.Request().Context(), caller.UserID)
+	open, err := s.sessionsOf(c.Request().Context(), caller)
 	if err != nil {
 		return err
 	}
-	list := sessionList{Data: make([]openSession, len(devices))}
+	return private(c, http.StatusOK, sessionList{Data: open})
+}
+
+func (s *Server) sessionsOf(ctx context.Context, caller auth.Caller) ([]openSession, error) {
+	devices, err := s.Accounts.Devices(ctx, caller.UserID)
+	open := make([]openSession, len(devices))
 	for i, device := range devices {
-		list.Data[i] = openSession{Device: device, Current: device.ID == caller.SessionID}
+		open[i] = openSession{Device: device, Current: device.ID == caller.SessionID}
 	}
-	return private(c, http.StatusOK, list)
+	return open, err
 }
 
 func (s *Server) endSession(c echo.Context, caller auth.Caller) error {

@@ -33,16 +33,17 @@ func (s *Server) openStream(c echo.Context) *streamWriter {
 	header.Set(echo.HeaderCacheControl, "no-store, no-transform")
 	header.Set("X-Accel-Buffering", "no") // proxies must not hold events back
 	response.WriteHeader(http.StatusOK)
-	w := &streamWriter{
-		server:  s,
-		writer:  response,
-		control: http.NewResponseController(response),
-		wrote:   time.Now(),
-		silence: time.NewTimer(s.Heartbeat),
-	}
+	w := s.writer(c)
+	w.silence = time.NewTimer(s.Heartbeat)
 	s.streams.Inc()
 	_ = w.control.Flush() // a client that has gone shows at the first write
 	return w
+}
+
+// writer writes what is no event stream by the same deadlines.
+func (s *Server) writer(c echo.Context) *streamWriter {
+	response := c.Response()
+	return &streamWriter{server: s, writer: response, control: http.NewResponseController(response), wrote: time.Now()}
 }
 
 // openGuarded is openStream for a reader who is sent away once it may not read on.

@@ -210,6 +210,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 		},
 		Budgets: ledger.Budgets,
 		Usage:   s.Store,
+		Export:  s.Store,
 		Checks: []api.Check{
 			{Name: "database", Needed: true, Ping: s.Store.Ping},
 			{Name: "cache", Ping: options.Cache.Ping},
