@@ -67,7 +67,7 @@ func newScene(t *testing.T) *scene {
 		stories: &stories{scripts: make(map[string][]llmtest.Step)},
 	}
 	s.router.Choose(s.stories.choose)
-	a, b := s.at.twins(t, append(openRouter(s.router), "CORS_ORIGINS="+s.page.URL)...)
+	a, b := s.at.twins(t, append(openRouter(s.router), "CORS_ORIGINS="+s.page.URL, "LIMIT_GENERATIONS=100")...)
 	s.instances = []*process{a, b}
 	return s
 }
