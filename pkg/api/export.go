@@ -13,8 +13,10 @@ import (
 )
 
 const (
-	// exportPage bounds the rows that are held at a time: a message may have 4 MiB.
-	exportPage = 20
+	// exportPage and exportMessages bound the rows that are held at a time: a message
+	// may have 4 MiB.
+	exportPage     = 100
+	exportMessages = 5
 	// exportWait is what a second export of an account at a time is told to wait.
 	exportWait = 10 * time.Second
 )
@@ -119,7 +121,7 @@ func (e *export) conversation(ctx context.Context, conversation chat.Conversatio
 	e.out.list("messages")
 	err := pages(ctx, e, 0, func(ctx context.Context, after int64) ([]chat.Message, error) {
 		found, err := e.server.Export.Messages(ctx, e.caller.UserID, conversation.ID, chat.MessageQuery{
-			After: after, Order: chat.OldestFirst, Limit: exportPage, Superseded: true,
+			After: after, Order: chat.OldestFirst, Limit: exportMessages, Superseded: true,
 		})
 		return found, unlessGone(err)
 	}, func(message chat.Message) (int64, error) {
