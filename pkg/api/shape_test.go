@@ -73,7 +73,7 @@ func TestShapeThatIsTaken(t *testing.T) {
 		"an array as long as may be": listOf(10_000),
 		"as many names as may be":    objectOf(10_000),
 		"many arrays side by side":   "[" + strings.Repeat(nested(10)+",", 1000) + "0]",
-		"a name in two objects":      `[{"a":1,"b":{"a":1}},{"a":2}]`,
+		"a name in two objects":      `[{"a":1,"b":{"a":1,"c":[{"d":1}]},"c":2,"d":3},{"a":2}]`,
 		"a text that is a name too":  `{"a":"b","b":"a","c":["a","a"]}`,
 		"brackets in texts":          `"` + strings.Repeat(`[{\"`, 1000) + `"`,
 		"backslashes before a quote": `["\\","\\\\","\\\""]`,
