@@ -139,7 +139,7 @@ func wire(set settings, log *slog.Logger, db *store.Store, keys *auth.SigningKey
 		},
 		Tokens:    tokens,
 		Tickets:   &auth.Tickets{Tokens: tokens, Claims: caches.store},
-		APIKeys:   auth.NewAPIKeys(db, log),
+		APIKeys:   auth.NewAPIKeys(db, standing, log),
 		Issuers:   &auth.Issuers{Tokens: tokens, Others: others, Store: db, Standing: standing},
 		Standing:  standing,
 		Models:    models,

@@ -193,13 +193,15 @@ func TestAPIKeyIsRevokedOnEveryInstanceAtOnce(t *testing.T) {
 	}
 	here, there := start(), start()
 	user := here.User()
-	for range 20 {
+	for range 5 {
 		made := createKey(user, map[string]any{"name": "Editor"})
 		program := there.Nobody()
 		program.Token = made.Key
 		program.Get("/api/v1/models").Status(http.StatusOK)
+		feed := program.Stream(t.Context(), http.MethodGet, "/api/v1/events", nil)
 		user.Do(http.MethodDelete, apiKeys+"/"+made.ID, nil).Status(http.StatusNoContent)
 		program.Get("/api/v1/models").Problem(problem.Unauthenticated)
+		endsWith(t, "feed", feed, problem.SessionEnded)
 	}
 }
 

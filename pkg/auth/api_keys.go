@@ -20,14 +20,15 @@ const (
 // APIKeys gives out personal API keys and checks them. It is safe for
 // concurrent use. Any call is problem.Unavailable while the database is away.
 type APIKeys struct {
-	store APIKeyStore
-	uses  uses
+	store    APIKeyStore
+	standing *Standing
+	uses     uses
 }
 
 // NewAPIKeys returns API keys in a store. Run notes when they are used; what it
 // cannot note goes to the log.
-func NewAPIKeys(store APIKeyStore, log *slog.Logger) *APIKeys {
-	return &APIKeys{store: store, uses: newUses(store, log)}
+func NewAPIKeys(store APIKeyStore, standing *Standing, log *slog.Logger) *APIKeys {
+	return &APIKeys{store: store, standing: standing, uses: newUses(store, log)}
 }
 
 // Create makes a key of a user. The text is the key: it is not stored, and so
@@ -54,9 +55,12 @@ func (k *APIKeys) List(ctx context.Context, userID string) ([]APIKey, error) {
 }
 
 // Delete revokes a key of a user: from then on Verify refuses it on every
-// instance. An id that is not one of the user's is problem.NotFound.
+// instance, and its streams end. An id that is not one of the user's is
+// problem.NotFound.
 func (k *APIKeys) Delete(ctx context.Context, userID, id string) error {
-	return k.store.DeleteAPIKey(ctx, userID, id)
+	err := k.store.DeleteAPIKey(ctx, userID, id)
+	k.standing.Changed(ctx, userID)
+	return err
 }
 
 // Verify tells whom a key speaks for, who is never an administrator. A key that

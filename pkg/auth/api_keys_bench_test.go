@@ -14,7 +14,7 @@ func BenchmarkVerifyAPIKey(b *testing.B) {
 	for name, open := range map[string]func(testing.TB) *store.Store{"sqlite": storetest.SQLite, "postgres": storetest.Postgres} {
 		b.Run(name, func(b *testing.B) {
 			s := open(b)
-			keys := auth.NewAPIKeys(s, slog.New(slog.DiscardHandler))
+			keys := auth.NewAPIKeys(s, new(auth.Standing), slog.New(slog.DiscardHandler))
 			text, _, err := keys.Create(b.Context(), storetest.User(b, s, "ann").ID, "Editor", nil, 0)
 			if err != nil {
 				b.Fatal(err)

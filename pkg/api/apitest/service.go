@@ -190,7 +190,7 @@ func (s *Service) wire(options Options) *chat.Generations {
 		},
 		Tokens:   tokens,
 		Tickets:  &auth.Tickets{Tokens: tokens, Claims: options.Cache},
-		APIKeys:  auth.NewAPIKeys(s.Store, log),
+		APIKeys:  auth.NewAPIKeys(s.Store, standing, log),
 		Issuers:  &auth.Issuers{Tokens: tokens, Others: options.Issuers, Store: s.Store, Standing: standing},
 		Standing: standing,
 		Models:   models,
