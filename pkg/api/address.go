@@ -15,9 +15,6 @@ func address(c echo.Context) string { return auth.Network(c.RealIP()) }
 // realAddress says how Context.RealIP finds the address of whoever calls: that of
 // the connection, or the last that no proxy of ours has, by X-Forwarded-For.
 func (s *Server) realAddress() echo.IPExtractor {
-	if len(s.Proxies) == 0 {
-		return echo.ExtractIPDirect()
-	}
 	trust := []echo.TrustOption{echo.TrustLoopback(false), echo.TrustLinkLocal(false), echo.TrustPrivateNet(false)}
 	for _, proxy := range s.Proxies {
 		trust = append(trust, echo.TrustIPRange(&net.IPNet{

@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"dreamchat/pkg/api"
 	"dreamchat/pkg/api/apitest"
+	"dreamchat/pkg/chat"
 	"dreamchat/pkg/llm/llmtest"
 	"dreamchat/pkg/problem"
 	"dreamchat/pkg/servertest"
@@ -204,15 +206,20 @@ func TestReplayCostsNothing(t *testing.T) {
 
 func TestSlotIsFreeOnceTheEndIsSeen(t *testing.T) {
 	t.Parallel()
-	apitest.EachWith(t, single(300), func(t *testing.T, s *apitest.Service) {
-		user := s.User()
-		conversation := user.Conversation().ID
-		for i := range 20 {
-			if last := user.Send(t.Context(), conversation, fmt.Sprint(i)).Last(); last.Name != "stream_complete" {
-				t.Fatalf("answer %d ended with %+v", i, last)
-			}
+	options, goOn := single(300), make(chan struct{})
+	options.Cache = apitest.Redis(t, servertest.Redis(t))
+	options.Change = func(server *api.Server) {
+		server.Generations.OnFinish = func(chat.Outcome) { <-goOn } // what comes after the end takes its time
+	}
+	s := apitest.Start(t, options)
+	defer close(goOn)
+	user := s.User()
+	conversation := user.Conversation().ID
+	for i := range 5 {
+		if last := user.Send(t.Context(), conversation, fmt.Sprint(i)).Last(); last.Name != "stream_complete" {
+			t.Fatalf("answer %d ended with %+v", i, last)
 		}
-	})
+	}
 }
 
 func TestSlotIsKeptAsLongAsTheAnswerIsMade(t *testing.T) {
