@@ -90,6 +90,24 @@ func TestRightLoginsCostNothing(t *testing.T) {
 	})
 }
 
+func TestWrongCurrentPasswordsAreGuesses(t *testing.T) {
+	t.Parallel()
+	set := apitest.DefaultLimits()
+	set.LoginAccount = 3
+	apitest.EachWith(t, apitest.Options{Limits: set}, func(t *testing.T, s *apitest.Service) {
+		user := s.User()
+		change := func(current string) *apitest.Reply {
+			return user.Post("/api/v1/auth/password", map[string]string{"currentPassword": current, "newPassword": "a long password"})
+		}
+		change("a wrong password").Problem(problem.Invalid)
+		s.Nobody().Post(loginPath, guess(user.Session.User.Username, "a wrong password")).Problem(problem.InvalidCredentials)
+		change("a long password").Status(http.StatusNoContent) // which costs nothing
+		change("a wrong password").Problem(problem.Invalid)
+		limited(t, change("a long password"), "logins", 3)
+		limited(t, s.Nobody().Post(loginPath, guess(user.Session.User.Email, "a long password")), "logins", 3)
+	})
+}
+
 func TestGuessesOfAnAddressAreCounted(t *testing.T) {
 	t.Parallel()
 	// It has a checksum of its own, and nobody has it.
