@@ -48,7 +48,14 @@ type wire struct {
 }
 
 func (w wire) RoundTrip(*http.Request) (*http.Response, error) {
-	header := http.Header{}
+	header := http.Header{
+		"Content-Security-Policy":      {"default-src 'none'; frame-ancestors 'none'"},
+		"Cross-Origin-Opener-Policy":   {"same-origin"},
+		"Cross-Origin-Resource-Policy": {"same-origin"},
+		"Referrer-Policy":              {"no-referrer"},
+		"X-Content-Type-Options":       {"nosniff"},
+		"X-Frame-Options":              {"DENY"},
+	}
 	for line := range strings.SplitSeq(w.header, "\n") {
 		if name, value, ok := strings.Cut(line, ": "); ok {
 			header.Set(name, value)

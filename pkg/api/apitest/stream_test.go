@@ -10,7 +10,7 @@ import (
 
 const (
 	streamHead = "X-Request-Id: r1\nContent-Type: text/event-stream\nCache-Control: no-store, no-transform\n" +
-		"X-Accel-Buffering: no\nX-Content-Type-Options: nosniff"
+		"X-Accel-Buffering: no"
 	events = "GET /api/v1/messages/01980f2e-9b07-7d90-b1c3-6e4a8f025c31/events"
 
 	reset     = "retry: 1000\nevent: stream_reset\ndata: {\"reason\":\"invalid_cursor\"}\n\n"
