@@ -45,7 +45,7 @@ http {
 	upstream dreamchat { server 127.0.0.1:%s; }
 	server {
 		listen %s;
-		location / { proxy_pass http://dreamchat; }
+		location / { proxy_pass http://dreamchat; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; }
 	}
 }
 `, server.Port, address)
