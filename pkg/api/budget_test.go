@@ -39,7 +39,8 @@ func usageBudgets(user *apitest.User) []chat.BudgetPeriod {
 func budgeted(t *testing.T, daily, monthly string, test func(t *testing.T, s *apitest.Service)) {
 	t.Helper()
 	t.Parallel()
-	apitest.EachWith(t, apitest.Options{Budget: chat.Budget{Daily: daily, Monthly: monthly}}, test)
+	options := apitest.Options{Budget: chat.Budget{Daily: daily, Monthly: monthly}, Limits: new(apitest.Limits)}
+	apitest.EachWith(t, options, test)
 }
 
 // A send that could pass a budget is refused, and what it reserves is given back

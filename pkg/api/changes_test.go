@@ -305,7 +305,7 @@ func TestOldChangesArePruned(t *testing.T) {
 // has in the end what the table has: no hole, nothing twice.
 func TestFeedUnderConcurrentWriters(t *testing.T) {
 	t.Parallel()
-	apitest.Each(t, func(t *testing.T, s *apitest.Service) {
+	apitest.EachWith(t, apitest.Options{Limits: new(apitest.Limits)}, func(t *testing.T, s *apitest.Service) {
 		seed := rand.Uint64()
 		t.Logf("seed %d", seed)
 		random := rand.New(rand.NewPCG(seed, 0))

@@ -30,7 +30,7 @@ func (s *Server) cors() echo.MiddlewareFunc {
 			headerRequestID, headerReplayed, headerETag, echo.HeaderLocation, echo.HeaderRetryAfter, headerPreferenceApplied,
 			headerConversationID, headerMessageID, headerShouldRetry, headerUIMessageStream, echo.HeaderWWWAuthenticate,
 			headerRateLimit, headerRateLimitPolicy,
-			echo.HeaderAllow,
+			echo.HeaderAllow, echo.HeaderContentDisposition,
 		},
 		MaxAge: int(corsAge.Seconds()),
 	})

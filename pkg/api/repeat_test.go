@@ -153,7 +153,7 @@ func TestSameRequestsAtOnce(t *testing.T) {
 
 func TestDifferentRequestsAtOnce(t *testing.T) {
 	t.Parallel()
-	apitest.Each(t, func(t *testing.T, s *apitest.Service) {
+	apitest.EachWith(t, apitest.Options{Limits: new(apitest.Limits)}, func(t *testing.T, s *apitest.Service) {
 		release := make(chan struct{})
 		s.Router.Script(llmtest.Wait(release), llmtest.Answer("One."))
 		user := s.User()
