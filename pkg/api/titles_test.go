@@ -215,9 +215,14 @@ func TestOnlyAnAnswerBringsATitle(t *testing.T) {
 	s := apitest.Start(t, apitest.Options{})
 	user := s.User()
 	stop := func(id string, reads string, script ...llmtest.Step) {
+		asked := len(s.Router.Exchanges())
 		s.Router.Script(script...)
 		stream := user.Send(t.Context(), id, "Hi")
 		ack, _ := stream.Next()
+		// What is stopped before that would leave its script to the next one.
+		if _, err := s.Router.Await(t.Context(), asked+1); err != nil {
+			t.Fatal(err)
+		}
 		for stream.Text != reads {
 			stream.Next()
 		}
